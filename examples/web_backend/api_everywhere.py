@@ -1,16 +1,16 @@
 """Routes about one account in all graphs and regions, and about what has changed in them."""
 
 import asyncio
+from collections.abc import Iterable
 
 from aiohttp import web
 
 from detective_async.integrations.aiohttp_web import to_json
 from web_backend import inputs
-from web_backend.common import CHANGES, SETTINGS, SURVEYS, read_path, read_query
-from web_backend.selection import MAX_AGE
+from web_backend.common import CHANGES, SETTINGS, SURVEYS, read_path, read_query, while_wanted
+from web_backend.selection import MAX_AGE, MAX_KEPT
+from web_backend.survey import Survey
 
-#: Seconds; older surveys are not shown.
-_MAX_AGE = 3600
 _DEFAULT_WAIT = 5
 
 
@@ -23,10 +23,10 @@ async def account(request: web.Request) -> web.Response:
     account_id = read_path(request, account_id=inputs.account_id)["account_id"]
     query = read_query(request, {"wait": inputs.integer(0, 60), "emails": inputs.flag, **MAX_AGE})
     settings, surveys = request.config_dict[SETTINGS], request.config_dict[SURVEYS]
-    max_age = _MAX_AGE if query["max_age"] is None else query["max_age"]
+    max_age = MAX_KEPT if query["max_age"] is None else query["max_age"]
     members, coverage = surveys.get("members", max_age), surveys.coverage(max_age)
     wait = _DEFAULT_WAIT if query["wait"] is None else query["wait"]
-    await asyncio.gather(members.wait(wait), coverage.wait(wait))
+    await while_wanted(request, _wait_for((members, coverage), wait))
     own = [one for survey in (members, coverage) for (asked, _), one in survey.found.items() if asked == account_id]
     failures = {(one.region, one.failure.status): one.failure.values() for one in own if one.failure is not None}
     return web.json_response(
@@ -54,10 +54,14 @@ async def account(request: web.Request) -> web.Response:
     )
 
 
+async def _wait_for(surveys: Iterable[Survey], timeout: float) -> None:
+    await asyncio.gather(*(survey.wait(timeout) for survey in surveys))
+
+
 async def changes(request: web.Request) -> web.Response:
     """Return the changes of members' statuses, which were noticed by the surveys since some time."""
     query = read_query(request, {"since": inputs.timestamp})
     return web.json_response(request.config_dict[CHANGES].since(query["since"]))
 
 
-ROUTES = [web.get("/api/accounts/{account_id}", account), web.get("/api/changes", changes)]
+ROUTES = [web.get("/api/accounts/{account_id}", account, allow_head=False), web.get("/api/changes", changes)]

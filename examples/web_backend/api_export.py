@@ -2,34 +2,34 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import aclosing
 from typing import Any
 
 from aiohttp import web
 
-from web_backend.common import SETTINGS, SURVEYS
+from web_backend.common import SETTINGS, SURVEYS, while_wanted
 from web_backend.kinds import written
-from web_backend.selection import Selection, read_selection
-from web_backend.survey import Found
+from web_backend.selection import MAX_KEPT, Selection, read_selection
+from web_backend.survey import Found, Survey
 from web_backend.tables import COLUMNS, columns_of, csv_lines
-
-#: Seconds; by default, a file has what the page shows.
-_MAX_AGE = 3600
 
 
 def export(kind: str, form: str) -> Any:
     """Make the handler for the file of a kind.
 
     The response waits for the end of the survey and has a length, so that a file that was cut off is never taken for a
-    whole one. Accounts and regions that failed are lines of NDJSON; in CSV, whose rows are all of one kind, they are a
-    file of their own (`failures`). The header `Failures` has their number, and the file's name says `incomplete`.
+    whole one. Accounts and regions that failed are the last lines of NDJSON, whatever is selected; in CSV, whose rows
+    are all of one kind, they are a file of their own (`failures`). The header `Failures` has their number, and the
+    file's name says `incomplete`.
     """
 
     async def show(request: web.Request) -> web.Response:
         query, selection = read_selection(request, kind)
         surveyed = (query["kind"] or "members") if kind == "failures" else kind
-        max_age = _MAX_AGE if query["max_age"] is None else query["max_age"]
+        # By default, a file has what the page shows.
+        max_age = MAX_KEPT if query["max_age"] is None else query["max_age"]
         survey = request.config_dict[SURVEYS].get(surveyed, max_age)
-        found = [one async for _, one in survey.watch() if one is not None and selection.has(one)]
+        found = await while_wanted(request, _all_found(survey, selection))
         names = request.config_dict[SETTINGS].names
         failed = 0 if kind == "failures" else sum(one.failure is not None for one in found)
         state = f"-incomplete-{failed}-failed" if failed else ""
@@ -47,6 +47,11 @@ def export(kind: str, form: str) -> Any:
     return show
 
 
+async def _all_found(survey: Survey, selection: Selection) -> list[Found]:
+    async with aclosing(survey.watch()) as entries:
+        return [one async for _, one in entries if one is not None and selection.has(one)]
+
+
 def _body(kind: str, form: str, found: Sequence[Found], selection: Selection, names: Mapping[str, str]) -> bytes:
     lines = _lines(kind, found, selection)
     if form == "csv":
@@ -57,15 +62,18 @@ def _body(kind: str, form: str, found: Sequence[Found], selection: Selection, na
 
 
 def _lines(kind: str, found: Sequence[Found], selection: Selection) -> list[dict[str, Any]]:
-    """Return the selected lines, sorted by what they are about."""
-    lines = []
+    """Return the selected lines, sorted by what they are about, and then the failures: what may be missing."""
+    lines, failures = [], []
     for one in found:
         if kind != "failures":
             lines += [(row.id, one.region, row.values(email=selection.emails)) for row in selection.rows(one)]
-        # The cells of the coverage have the causes.
-        if kind != "coverage" and one.failure is not None:
-            lines.append((one.account_id, one.region, one.failure.values()))
-    return [line for _, _, line in sorted(lines, key=lambda line: line[:2])]
+        if one.failure is not None:
+            failures.append((one.account_id, one.region, one.failure.values()))
+    return [line for each in (lines, failures) for _, _, line in sorted(each, key=lambda line: line[:2])]
 
 
-ROUTES = [web.get(f"/api/export/{kind}.{form}", export(kind, form)) for kind in COLUMNS for form in ("csv", "ndjson")]
+ROUTES = [
+    web.get(f"/api/export/{kind}.{form}", export(kind, form), allow_head=False)
+    for kind in COLUMNS
+    for form in ("csv", "ndjson")
+]

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Any
 
 from aiohttp import web
@@ -11,9 +12,9 @@ from aiohttp import web
 from detective_async import ParameterError
 from detective_async.integrations.aiohttp_web import ServerEvent, stream_events, stream_ndjson, to_json
 from web_backend import inputs
-from web_backend.common import SETTINGS, SURVEYS, identity, read_body, read_query
+from web_backend.common import SETTINGS, SURVEYS, check_account, check_region, identity, read_body, read_query
 from web_backend.kinds import KINDS, written
-from web_backend.selection import MAX_AGE, Selection, read_selection
+from web_backend.selection import MAX_AGE, MAX_KEPT, Selection, read_selection
 from web_backend.survey import Place, Survey
 
 #: Seconds without a line or an event after which a client may count a stream as stalled: three times `feed.SILENCE`.
@@ -86,6 +87,11 @@ async def retry(request: web.Request) -> web.Response:
     read_query(request)
     wanted = await read_body(request, _RETRY, "Kind")
     kind, cause, accounts, regions = wanted.values()
+    known = request.config_dict[SETTINGS]
+    for account in accounts or ():
+        check_account(known, account)
+    for region in regions or ():
+        check_region(known, region)
     if cause is None and accounts is None and regions is None:
         raise ParameterError("Cause", "is required, or AccountIds, or Regions")
     surveys = request.config_dict[SURVEYS]
@@ -94,8 +100,15 @@ async def retry(request: web.Request) -> web.Response:
         raise web.HTTPNotFound(text=f"There is no survey of {kind} yet.")
     if not survey.feed.ended:
         raise web.HTTPConflict(text="The survey is still running. Try again when it has ended.")
+    oldest = monotonic() - MAX_KEPT
     places: set[Place] = set()
-    for place, found in survey.found.items():
+    for target in survey.plan.targets:
+        place = target.account_id, target.region
+        found = survey.found.get(place)
+        if found is None or found.clock < oldest:
+            # The survey was stopped before, or nobody would be shown that any more.
+            places.add(place)
+            continue
         has_cause = cause is None or (found.failure is not None and found.failure.status == cause)
         if has_cause and (accounts is None or place[0] in accounts) and (regions is None or place[1] in regions):
             places.add(place)
@@ -143,9 +156,14 @@ async def _lines(survey: Survey, selection: Selection) -> AsyncGenerator[bytes, 
     yield written({"End": {"Lines": lines, **times}})
 
 
+def _path(kind: str) -> str:
+    return "/api/coverage" if kind == "coverage" else f"/api/fleet/{kind}"
+
+
 ROUTES = [
     web.get("/api/settings", settings),
-    web.get("/api/fleet/overview", overview),
-    *(web.get("/api/coverage" if kind == "coverage" else f"/api/fleet/{kind}", listing(kind)) for kind in KINDS),
+    # HEAD is not allowed where it would start a survey that nobody reads.
+    web.get("/api/fleet/overview", overview, allow_head=False),
+    *(web.get(_path(kind), listing(kind), allow_head=False) for kind in KINDS),
     web.post("/api/fleet/retries", retry),
 ]

@@ -13,7 +13,17 @@ from detective_async import DetectiveClient, ParameterError, RetryPolicy
 from detective_async.integrations.aiohttp_web import CLIENT, ProblemError, ServerEvent, stream_events, to_json
 from detective_async.membership import ByInvitation, plan_membership, read_accounts
 from web_backend import inputs
-from web_backend.common import JOBS, SETTINGS, check_account, check_region, identity, read_body, read_path, read_query
+from web_backend.common import (
+    JOBS,
+    SETTINGS,
+    check_account,
+    check_region,
+    identity,
+    read_body,
+    read_path,
+    read_query,
+    while_wanted,
+)
 from web_backend.jobs import MAX_RUNNING, Draft, Job, JobRunningError, SupersededError, TooManyJobsError
 
 _PLAN = {"AdministratorId": inputs.account_id, "Regions": inputs.list_of(inputs.region, 40), "Csv": inputs.text}
@@ -40,15 +50,19 @@ async def make_plan(request: web.Request) -> web.Response:
     if not accounts:
         problems = "; ".join(str(line) for line in bad_lines[:3]) or "it is empty"
         raise ParameterError("Csv", f"has no valid line: {problems}")
+    moment = request.config_dict[JOBS].moment()
     # Each call has a time limit of its own, but not their number.
     async with asyncio.timeout(settings.plan_timeout):
-        plan = await plan_membership(
-            _administrator(request, wanted["AdministratorId"]),
-            accounts,
-            regions=wanted["Regions"],
-            members=ByInvitation(
-                credentials=settings.member_credentials_for if settings.member_role else None,
-                administrator_id=wanted["AdministratorId"],
+        plan = await while_wanted(
+            request,
+            plan_membership(
+                _administrator(request, wanted["AdministratorId"]),
+                accounts,
+                regions=wanted["Regions"],
+                members=ByInvitation(
+                    credentials=settings.member_credentials_for if settings.member_role else None,
+                    administrator_id=wanted["AdministratorId"],
+                ),
             ),
         )
     draft = Draft(
@@ -56,6 +70,7 @@ async def make_plan(request: web.Request) -> web.Response:
         accounts=tuple(account.account_id for account in accounts),
         regions=tuple(wanted["Regions"]),
         plan=plan,
+        moment=moment,
         bad_lines=tuple(bad_lines),
     )
     request.config_dict[JOBS].add(draft)
@@ -80,7 +95,10 @@ async def start_job(request: web.Request) -> web.Response:
     try:
         job = request.config_dict[JOBS].start(draft)
     except SupersededError:
-        text = f"There is a newer plan for administrator {draft.administrator}. Apply that one, or make a new plan."
+        text = (
+            f"Since this plan was read, another one was made for administrator {draft.administrator}, or applied. "
+            "Apply the newer one, or make a new plan."
+        )
         raise ProblemError(409, None, text, code="PlanSuperseded") from None
     except JobRunningError as error:
         text = f"Another job for administrator {draft.administrator} is running. Make a new plan when it has finished."

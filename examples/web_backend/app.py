@@ -1,5 +1,6 @@
 """Makes the app from settings and routes."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from aiohttp import web
@@ -8,7 +9,7 @@ from detective_async import DetectiveFleet, Timeouts
 from detective_async.integrations.aiohttp_web import FLEET, health, setup
 from web_backend import api_account, api_everywhere, api_export, api_fleet, api_onboarding, pages
 from web_backend.changes import Changes
-from web_backend.common import CHANGES, JOBS, ONCE, SETTINGS, SURVEYS, read_query
+from web_backend.common import CHANGES, CLOSING, JOBS, ONCE, SETTINGS, SURVEYS, read_query
 from web_backend.guard import add_headers, guard
 from web_backend.jobs import Jobs
 from web_backend.once import Once
@@ -40,6 +41,7 @@ def make_app(settings: Settings) -> web.Application:
     app[SETTINGS] = settings
 
     async def background(app: web.Application) -> AsyncIterator[None]:
+        app[CLOSING] = asyncio.Event()
         app[CHANGES] = Changes()
         plan = SurveyPlan(
             targets=targets,
@@ -58,7 +60,11 @@ def make_app(settings: Settings) -> web.Application:
         await app[JOBS].aclose()
         await app[ONCE].aclose()
 
+    async def close(app: web.Application) -> None:
+        app[CLOSING].set()
+
     app.cleanup_ctx.append(background)
+    app.on_shutdown.append(close)
     app.on_response_prepare.append(add_headers)
     for routes in (pages, api_fleet, api_everywhere, api_export, api_account, api_onboarding):
         app.add_routes(routes.ROUTES)

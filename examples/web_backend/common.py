@@ -1,13 +1,13 @@
 """What all routes share: the keys of the app, and how requests are read."""
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Coroutine, Mapping
+from typing import Any, TypeVar
 
 from aiohttp import web
 
 from detective_async import DetectiveClient, Graph
-from detective_async.integrations.aiohttp_web import get_client
+from detective_async.integrations.aiohttp_web import ProblemError, get_client
 from web_backend import inputs
 from web_backend.changes import Changes
 from web_backend.jobs import Jobs
@@ -20,6 +20,13 @@ SURVEYS = web.AppKey("SURVEYS", Surveys)
 JOBS = web.AppKey("JOBS", Jobs)
 CHANGES = web.AppKey("CHANGES", Changes)
 ONCE = web.AppKey("ONCE", Once)
+#: Set when the server begins to shut down.
+CLOSING = web.AppKey("CLOSING", asyncio.Event)
+
+#: Seconds between looks for a client that has hung up, of which handlers are not notified.
+_LOOK_INTERVAL = 0.2
+
+Result = TypeVar("Result")
 
 
 def read_query(request: web.Request, readers: Mapping[str, inputs.Reader] | None = None) -> dict[str, Any]:
@@ -51,6 +58,26 @@ async def read_body(request: web.Request, readers: Mapping[str, inputs.Reader], 
     except TimeoutError:
         raise web.HTTPRequestTimeout(text="The body did not arrive in time.") from None
     return inputs.values(inputs.json_object(body), readers, *required)
+
+
+async def while_wanted(request: web.Request, work: Coroutine[Any, Any, Result]) -> Result:
+    """Do work for a response, and cancel it once nobody waits for it.
+
+    Raises:
+        ConnectionResetError: the client has hung up.
+        ProblemError: the server is shutting down.
+    """
+    task = asyncio.create_task(work, name="work for a response")
+    try:
+        while not (await asyncio.wait([task], timeout=_LOOK_INTERVAL))[0]:
+            if request.transport is None or request.transport.is_closing():
+                raise ConnectionResetError("the client has hung up")
+            if request.config_dict[CLOSING].is_set():
+                raise ProblemError(503, None, "The server is going down.", headers={"Retry-After": "5"})
+        return task.result()
+    finally:
+        if task.cancel():
+            await asyncio.wait([task])
 
 
 def check_account(settings: Settings, account_id: str) -> None:

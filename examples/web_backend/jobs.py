@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,7 +33,7 @@ class TooManyJobsError(Exception):
 
 
 class SupersededError(Exception):
-    """There is a newer plan for the administrator."""
+    """Since the plan's state was read, another plan has read it, or a job has changed it."""
 
 
 class JobRunningError(Exception):
@@ -71,6 +71,7 @@ class Draft:
         accounts: the accounts that it is about.
         regions: the regions that it is about.
         plan: the plan.
+        moment: when its reading began; see `Jobs.moment`.
         bad_lines: the lines of the list that could not be read.
         created: when it was made.
         job: the job that applies it, if it was started.
@@ -80,6 +81,7 @@ class Draft:
     accounts: tuple[str, ...]
     regions: tuple[str, ...]
     plan: MembershipPlan
+    moment: int
     bad_lines: tuple[LineProblem, ...] = ()
     created: datetime = field(init=False, factory=lambda: datetime.now(UTC))
     id: str = field(init=False, factory=lambda: secrets.token_hex(16))
@@ -95,7 +97,14 @@ class Job:
         feed: the events of the job.
     """
 
-    def __init__(self, draft: Draft, timeout: float) -> None:
+    def __init__(self, draft: Draft, timeout: float, ended: Callable[[str], object]) -> None:
+        """Start it.
+
+        Args:
+            draft: the plan.
+            timeout: the time limit in seconds.
+            ended: called with the administrator at the end.
+        """
         self.id = secrets.token_hex(16)
         self.feed: Feed[JobEvent] = Feed()
         self.administrator = draft.administrator
@@ -104,6 +113,7 @@ class Job:
         self._state = "running"
         self._is_ok: bool | None = None
         self._progress: ProgressEvent | None = None
+        self._ended = ended
         self._task = asyncio.create_task(self._run(draft.plan, timeout), name=f"onboarding job {self.id}")
         self._task.add_done_callback(self._close)
 
@@ -161,6 +171,7 @@ class Job:
 
     def _end(self, state: str, *, name: str | None = None, **more: Any) -> None:
         self._state = state
+        self._ended(self.administrator)
         self.feed.put(JobEvent(name or state, {**self.describe(), **more}))
         self.feed.end()
 
@@ -172,19 +183,28 @@ class Jobs:
         self._timeout = timeout
         self._drafts: dict[str, Draft] = {}
         self._jobs: dict[str, Job] = {}
+        self._moments = 0
+        #: Administrator -> when the reading of its newest plan began, or its last job began or ended.
+        self._newest: dict[str, int] = {}
 
     def __iter__(self) -> Iterator[Job]:
         """Return the jobs, newest first."""
         return iter(list(reversed(self._jobs.values())))
 
+    def moment(self) -> int:
+        """Return a number that is greater than all before: the order of what happens, whatever the clock says."""
+        self._moments += 1
+        return self._moments
+
     def add(self, draft: Draft) -> None:
-        """Store a plan, which supersedes the earlier ones for its administrator."""
+        """Store a plan, which supersedes those for its administrator whose reading began earlier."""
         self._drafts[draft.id] = draft
+        self._newest[draft.administrator] = max(draft.moment, self._newest.get(draft.administrator, 0))
         _drop_oldest(self._drafts, list(self._drafts), _MAX_DRAFTS)
 
     def is_latest(self, draft: Draft) -> bool:
-        """Return whether there is no newer plan for the administrator."""
-        return [one for one in self._drafts.values() if one.administrator == draft.administrator][-1:] == [draft]
+        """Return whether the administrator has no newer plan, and no job began or ended since this one was read."""
+        return draft.moment == self._newest[draft.administrator]
 
     def draft(self, draft_id: str) -> Draft | None:
         """Return a plan."""
@@ -198,27 +218,36 @@ class Jobs:
         """Start the job of a plan, or return the one that was started before: a plan is applied only once.
 
         Raises:
-            SupersededError: there is a newer plan for the administrator: the review was of an older state.
             JobRunningError: another job for the administrator is running: its changes are not in the plan.
+            SupersededError: there is a newer plan, or a job has run meanwhile: the review was of an older state.
             TooManyJobsError: the limit of running jobs is reached.
         """
         if draft.job is not None:
             return draft.job
-        if not self.is_latest(draft):
-            raise SupersededError
         for job in self._jobs.values():
             if job.running and job.administrator == draft.administrator:
                 raise JobRunningError(job)
+        if not self.is_latest(draft):
+            raise SupersededError
         if sum(job.running for job in self._jobs.values()) >= MAX_RUNNING:
             raise TooManyJobsError
-        job = draft.job = Job(draft, self._timeout)
+        job = draft.job = Job(draft, self._timeout, self._supersede)
         self._jobs[job.id] = job
+        self._supersede(draft.administrator)
         _drop_oldest(self._jobs, [job_id for job_id, one in self._jobs.items() if not one.running], _MAX_FINISHED)
+        # A plan is not kept longer than its job: repeating the request would name one that is gone.
+        for draft_id, one in list(self._drafts.items()):
+            if one.job is not None and one.job.id not in self._jobs:
+                del self._drafts[draft_id]
         return job
 
     async def aclose(self) -> None:
         """Stop all running jobs."""
         await asyncio.gather(*(job.stop() for job in self._jobs.values()))
+
+    def _supersede(self, administrator: str) -> None:
+        """Supersede the plans of an administrator, since its members change, or have changed."""
+        self._newest[administrator] = self.moment()
 
 
 def _drop_oldest(entries: dict[str, Any], candidates: list[str], most: int) -> None:

@@ -42,7 +42,8 @@ class CoverageSurvey(Survey):
         super().__init__(*arguments)
         self._left = Counter(target.region for target in self.plan.targets)
         self._parts: dict[str, list[Found]] = {region: [] for region in self._left}
-        self._causes: dict[str, Counter[str]] = defaultdict(Counter)
+        #: Region -> administrator -> why it could not be asked.
+        self._causes: dict[str, dict[str, str]] = defaultdict(dict)
         self._accounts = set(self.plan.accounts)
         #: Region -> the accounts whose cells have been given.
         self._given: dict[str, set[str]] = {region: set() for region in self._left}
@@ -54,7 +55,7 @@ class CoverageSurvey(Survey):
         if found.coverage is not None:
             self._accounts.update(row.account_id for row in found.coverage.rows)
         if found.failure is not None and found.failure.status is not None:
-            self._causes[region][found.failure.status] += 1
+            self._causes[region][found.account_id] = found.failure.status
         self._left[region] -= 1
         await super().put(found)
         if not self._left[region]:
@@ -69,7 +70,7 @@ class CoverageSurvey(Survey):
         """Return the cells of any account, by what is known now."""
         # Copied for the thread, since it changes meanwhile.
         known = {
-            region: None if self._left[region] else (tuple(parts), self._cause(region))
+            region: None if self._left[region] else (tuple(parts), dict(self._causes[region]))
             for region, parts in self._parts.items()
         }
         return await asyncio.to_thread(_cells_of, account_id, known)
@@ -86,16 +87,16 @@ class CoverageSurvey(Survey):
         accounts = self._accounts - self._given[region]
         if accounts:
             # In a thread, since that takes long for very many accounts.
-            rows = await asyncio.to_thread(_rows, tuple(self._parts[region]), accounts, self._cause(region))
+            causes = dict(self._causes[region])
+            rows = await asyncio.to_thread(_rows, tuple(self._parts[region]), accounts, causes)
             # Only now: if the survey's time is over meanwhile, `complete` gives them.
             self._given[region] |= accounts
             self.feed.put(Found(account_id="", region=region, rows=rows))
 
-    def _cause(self, region: str) -> str | None:
-        return next((cause for cause, _ in self._causes[region].most_common(1)), None)
 
-
-def _cells_of(account_id: str, known: Mapping[str, tuple[Sequence[Found], str | None] | None]) -> list[dict[str, Any]]:
+def _cells_of(
+    account_id: str, known: Mapping[str, tuple[Sequence[Found], Mapping[str, str]] | None]
+) -> list[dict[str, Any]]:
     cells = []
     for region, answers in known.items():
         if answers is None:
@@ -122,12 +123,18 @@ def _coverage_of(found: Found) -> Coverage:
     )
 
 
-def _rows(parts: Sequence[Found], accounts: Collection[str], cause: str | None) -> tuple[Row, ...]:
-    cells = [_cell(row, cause) for row in join_surveys(map(_coverage_of, parts), accounts=sorted(accounts))]
+def _rows(parts: Sequence[Found], accounts: Collection[str], causes: Mapping[str, str]) -> tuple[Row, ...]:
+    cells = [_cell(row, causes) for row in join_surveys(map(_coverage_of, parts), accounts=sorted(accounts))]
     return tuple(Row(id=one["AccountId"], status=one["State"], json=written(one)) for one in cells)
 
 
-def _cell(row: CoverageRow, cause: str | None) -> dict[str, Any]:
+def _cell(row: CoverageRow, causes: Mapping[str, str]) -> dict[str, Any]:
+    """Return a cell.
+
+    Args:
+        row: what is known about the account.
+        causes: administrator -> why it could not be asked, in the region.
+    """
     state = _state(row)
     return {
         "AccountId": row.account_id,
@@ -141,8 +148,14 @@ def _cell(row: CoverageRow, cause: str | None) -> dict[str, Any]:
         "Packages": dict(row.packages),
         "GraphArn": row.graph_arn,
         "AdministratorId": None if row.graph_arn is None else row.graph_arn.split(":")[4],
-        "Cause": cause if state == "failed" else None,
+        "Cause": _cause(row.account_id, causes) if state == "failed" else None,
     }
+
+
+def _cause(account_id: str, causes: Mapping[str, str]) -> str | None:
+    """Return why a cell is not known: the account's own failure, or else the most common one of the others."""
+    common = Counter(causes.values()).most_common(1)
+    return causes.get(account_id) or next((cause for cause, _ in common), None)
 
 
 def _state(row: CoverageRow) -> str:

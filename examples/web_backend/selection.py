@@ -13,7 +13,9 @@ from web_backend.common import SETTINGS, check_account, check_region, read_query
 from web_backend.kinds import Row, written
 from web_backend.survey import Found
 
-MAX_AGE = {"max_age": inputs.integer(0, 3600)}
+#: Seconds; what is older is never shown.
+MAX_KEPT = 3600
+MAX_AGE = {"max_age": inputs.integer(0, MAX_KEPT)}
 _PLACE = {**MAX_AGE, "account_id": inputs.account_id, "region": inputs.region}
 #: Kind -> the parameters of requests.
 PARAMETERS: Mapping[str, Mapping[str, inputs.Reader]] = {

@@ -1,16 +1,20 @@
 """A survey: all accounts and regions are read once, for any number of readers."""
 
 import asyncio
+import math
 import secrets
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime
+from time import monotonic
+from typing import Any
 
 from attrs import evolve, field, frozen
 
-from detective_async import DetectiveClient, DetectiveFleet, Outcome, Target
+from detective_async import DeadlineExceeded, DetectiveClient, DetectiveFleet, Outcome, Target
 from detective_async.coverage import Coverage
+from detective_async.events import AttemptEvent
 from detective_async.fleet import OutcomeKind
 from detective_async.integrations.aiohttp_web import ProblemError, to_json
 from web_backend.feed import Feed
@@ -31,6 +35,7 @@ class Found:
         account_id: the account that was asked; empty for rows that follow from what several accounts have said.
         region: the region.
         time: when it was found.
+        clock: the same, by a clock that is never set back, for ages.
         graph_arn: the graph; None if there is none, or that is not known.
         rows: the items.
         failure: why they are incomplete; its status is the cause, which many failures have in common.
@@ -41,6 +46,7 @@ class Found:
     account_id: str
     region: str
     time: datetime = field(factory=lambda: datetime.now(UTC))
+    clock: float = field(factory=monotonic)
     graph_arn: str | None = None
     rows: tuple[Row, ...] = ()
     failure: Row | None = None
@@ -78,7 +84,7 @@ class Survey:
         kind: one of `KINDS`.
         plan: the targets and the limits.
         id: a random id.
-        started: when it started.
+        started: when it started; with results of an earlier survey, when the oldest of them was found.
         finished: when it ended; None while it runs.
         total: the number of targets.
         found: account and region -> what was found there.
@@ -98,7 +104,8 @@ class Survey:
         """
         self.kind = kind
         self.id = secrets.token_hex(8)
-        self.started = datetime.now(UTC)
+        kept = kept or {}
+        self.started = min((one.time for one in kept.values()), default=datetime.now(UTC))
         self.finished: datetime | None = None
         self.total = len(plan.targets)
         self.found: dict[Place, Found] = {}
@@ -106,7 +113,8 @@ class Survey:
         self._read = KINDS[kind]
         self._fleet = fleet
         self.plan = plan
-        self._kept = kept or {}
+        self._kept = kept
+        self._oldest = min((one.clock for one in kept.values()), default=math.inf)
         self._watchers = 0
         self._stop_timer: asyncio.TimerHandle | None = None
         self._ended_at = 0.0
@@ -114,15 +122,28 @@ class Survey:
         self._task = asyncio.create_task(self._run(), name=f"survey of {kind}")
         self._task.add_done_callback(self._end)
 
-    def is_current(self, max_age: float) -> bool:
-        """Return whether it is running, or ended successfully at most that many seconds ago."""
-        return self.usable and (not self.feed.ended or asyncio.get_running_loop().time() - self._ended_at <= max_age)
+    def is_current(self, max_age: float | None) -> bool:
+        """Return whether it is running, or ended successfully not too long ago.
+
+        Args:
+            max_age: in seconds; the age of what was taken over counts, too. None for as long as surveys are kept,
+                counted from the end: for the reader that has asked for a retry.
+        """
+        if not self.usable:
+            return False
+        since = self._ended_at if self.feed.ended else math.inf
+        if max_age is None:
+            max_age = self.plan.keep
+        else:
+            since = min(since, self._oldest)
+        return monotonic() - since <= max_age
 
     def hold(self) -> None:
-        """Cancel the timer that would stop it, since another reader is about to come."""
-        if self._stop_timer is not None:
-            self._stop_timer.cancel()
-            self._stop_timer = None
+        """Keep it for a reader that is about to come, but not for ever: the reader may have hung up already."""
+        self._cancel_stop()
+        if not self._watchers and not self.feed.ended:
+            # Not stopped at once: after a reload of the page, the reader comes back.
+            self._stop_timer = asyncio.get_running_loop().call_later(self.plan.linger, self.stop)
 
     async def watch(self, start: int = 0) -> AsyncGenerator[tuple[int, Found | None], None]:
         """Yield (number, found) for all targets, as the results arrive; see `Feed.follow`.
@@ -148,9 +169,14 @@ class Survey:
 
     async def aclose(self) -> None:
         """Stop it, and wait until it has ended."""
-        self.hold()
+        self._cancel_stop()
         self.stop()
         await asyncio.wait([self._task])
+
+    def _cancel_stop(self) -> None:
+        if self._stop_timer is not None:
+            self._stop_timer.cancel()
+            self._stop_timer = None
 
     async def put(self, found: Found) -> None:
         """Add what was found in a target."""
@@ -167,15 +193,13 @@ class Survey:
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
-        self.hold()
+        self._cancel_stop()
         self._watchers += 1
         try:
             yield
         finally:
             self._watchers -= 1
-            if not self._watchers and not self.feed.ended:
-                # Not stopped at once: after a reload of the page, the reader comes back.
-                self._stop_timer = asyncio.get_running_loop().call_later(self.plan.linger, self.stop)
+            self.hold()
 
     async def _run(self) -> None:
         for found in self._kept.values():
@@ -192,12 +216,19 @@ class Survey:
     async def _work(self, client: DetectiveClient, target: Target) -> Reading:
         if (target.account_id, target.region) in self._kept:
             return Reading()
+        answers = _Answers()
         try:
             async with asyncio.timeout(self.plan.target_timeout):
-                return await self._read(client, target)
+                return await self._read(client.with_options(hooks=answers.see), target)
         except TimeoutError:
             text = f"There was no complete answer within {self.plan.target_timeout:g} seconds."
-            raise ProblemError(504, None, text, code="DeadlineExceeded") from None
+            raise ProblemError(504, None, text, code="DeadlineExceeded", last_code=answers.last_code) from None
+        except DeadlineExceeded as error:
+            if answers.last_code is None:
+                raise
+            # Not a matter of time: each attempt was answered, and refused.
+            text = f"{error}; the last answer was {answers.last_code}"
+            raise ProblemError(504, None, text, code="DeadlineExceeded", last_code=answers.last_code) from None
 
     async def _give_up(self) -> None:
         """Add a failure for each target that is left."""
@@ -217,8 +248,31 @@ class Survey:
         error = stopped if task.cancelled() else task.exception()
         self.usable = error is None
         self.finished = datetime.now(UTC)
-        self._ended_at = asyncio.get_running_loop().time()
+        self._ended_at = monotonic()
         self.feed.end(error)
+
+
+class _Answers:
+    """What AWS has answered to the calls for a target.
+
+    Attributes:
+        last_code: the error code of the last answer; None if that was no error, or there was none.
+    """
+
+    def __init__(self) -> None:
+        self.last_code: str | None = None
+
+    def see(self, event: object) -> None:
+        """Note an attempt's answer; a hook of the client."""
+        if isinstance(event, AttemptEvent) and event.status is not None:
+            self.last_code = event.error_code
+
+
+def _cause(problem: Mapping[str, Any]) -> str:
+    """Return the word by which failures are grouped: the code, as some services write it, without its ending."""
+    # An unexpected error has no code.
+    code = problem.get("last_code") or problem.get("code") or problem["title"]
+    return str(code).removesuffix("Exception") or str(code)
 
 
 def _found(outcome: Outcome[Reading]) -> Found:
@@ -226,9 +280,9 @@ def _found(outcome: Outcome[Reading]) -> Found:
     if outcome.error is not None:
         place = {"AccountId": outcome.target.account_id, "Region": outcome.target.region}
         error = to_json(outcome.error)
-        # An unexpected error has no code.
-        cause = error.get("code", error["title"])
-        line = written({**place, "Failure": {"Outcome": outcome.kind, "Cause": cause, **error}})
+        cause = _cause(error)
+        # Not the title of a response's status, which would make an account's expired keys an error of this server.
+        line = written({**place, "Failure": {"Outcome": outcome.kind, "Cause": cause, **error, "title": cause}})
         failure = Row(id=outcome.target.account_id, status=cause, json=line)
     return Found(
         account_id=outcome.target.account_id,

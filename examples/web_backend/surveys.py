@@ -9,7 +9,9 @@ from web_backend.survey import Found, Place, Survey, SurveyPlan
 
 
 class Surveys:
-    """The latest survey of each kind; at most one of each kind runs at a time.
+    """The latest survey of each kind.
+
+    At most one of each kind runs at a time, unless a running retry has taken over what is too old for a reader.
 
     Args:
         fleet: the accounts and regions.
@@ -20,16 +22,19 @@ class Surveys:
         self._fleet = fleet
         self._plan = plan
         self._latest: dict[str, Survey] = {}
+        #: Those that run, or may still run for the readers that they have.
+        self._started: list[Survey] = []
 
     def get(self, kind: str, max_age: float | None = None) -> Survey:
         """Return the current survey of a kind, or start a new one.
 
         Args:
             kind: one of `KINDS`.
-            max_age: how many seconds ago it may have ended; None means as long as surveys are kept.
+            max_age: how many seconds ago it may have ended, and what it has taken over may have been found; None is for
+                as long as surveys are kept, whatever they have taken over.
         """
         survey = self._latest.get(kind)
-        if survey is None or not survey.is_current(self._plan.keep if max_age is None else max_age):
+        if survey is None or not survey.is_current(max_age):
             survey = self._start(kind, {})
         survey.hold()
         return survey
@@ -51,15 +56,19 @@ class Surveys:
         """
         if not places:
             return survey
-        return self._start(survey.kind, {place: one for place, one in survey.found.items() if place not in places})
+        started = self._start(survey.kind, {place: one for place, one in survey.found.items() if place not in places})
+        started.hold()
+        return started
 
     async def aclose(self) -> None:
         """Stop all running surveys."""
-        for survey in self._latest.values():
+        for survey in self._started:
             await survey.aclose()
         self._latest.clear()
 
     def _start(self, kind: str, kept: Mapping[Place, Found]) -> Survey:
         make = CoverageSurvey if kind == "coverage" else Survey
         survey = self._latest[kind] = make(kind, self._fleet, self._plan, kept)
+        self._started = [one for one in self._started if not one.feed.ended]
+        self._started.append(survey)
         return survey

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -50,8 +51,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
     "failures": ("AccountId", "Name", "Region", "Outcome", "Cause", "title", "detail", "request_id"),
 }
-#: What spreadsheets take for the beginning of a formula, or may drop before one.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+#: What spreadsheets take for the beginning of a formula, in both widths, which some normalize.
+_FORMULA = frozenset("=+-@\uff1d\uff0b\uff0d\uff20")
 
 
 def cell(value: Any) -> str:
@@ -65,14 +66,25 @@ def cell(value: Any) -> str:
             return " ".join(f"{name}={one}" for name, one in value.items())
         case _:
             text = str(value)
-            return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
+            return f"'{text}" if _is_formula(text) else text
+
+
+def _is_formula(text: str) -> bool:
+    """Return whether text begins like a formula, or with characters that are dropped in front of one."""
+    for index, one in enumerate(text):
+        # Control characters, invisible ones such as the byte order mark, and spaces of any kind.
+        if not (one.isspace() or unicodedata.category(one) in ("Cc", "Cf")):
+            return one in _FORMULA
+        if index == 0 and one in "\t\r\n":
+            return True
+    return False
 
 
 def csv_lines(rows: Iterable[Iterable[Any]]) -> bytes:
-    """Write rows as CSV (RFC 4180)."""
+    """Write rows as CSV (RFC 4180), in UTF-8 with the mark by which Excel knows it."""
     text = io.StringIO()
     csv.writer(text).writerows([cell(value) for value in row] for row in rows)
-    return text.getvalue().encode()
+    return text.getvalue().encode("utf-8-sig")
 
 
 def columns_of(kind: str, line: Mapping[str, Any], names: Mapping[str, str]) -> list[Any]:
@@ -84,11 +96,12 @@ def columns_of(kind: str, line: Mapping[str, Any], names: Mapping[str, str]) -> 
         names: account id -> its name.
     """
     asked, failure = line["AccountId"], line.get("Failure")
+    values: Mapping[str, Any]
     match kind:
-        case "coverage":
-            values, named = line, asked
         case "failures":
             values, named = {**line, **(failure or {})}, asked
+        case "coverage":
+            values, named = line, asked
         case "members":
             member = line["Member"]
             packages = member.get("DatasourcePackageIngestStates")

@@ -238,9 +238,19 @@ async def test_every_answer_has_security_headers(backend: Backend, path: str) ->
 
 
 async def test_head_has_no_body(backend: Backend, sim: DetectiveSimulator) -> None:
-    """HEAD gives the headers of GET without the content, for streams too."""
-    for path in ("/", "/api/settings", "/api/fleet/members", "/api/fleet/overview", f"{BASE}/members"):
+    """HEAD gives the headers of GET without the content."""
+    for path in ("/", "/api/settings", f"{BASE}/members"):
         async with asyncio.timeout(60), backend.http.head(path) as response:
             assert response.status == 200
             assert await response.read() == b""
     assert sim.requests
+
+
+async def test_head_starts_no_survey(backend: Backend, sim: DetectiveSimulator) -> None:
+    """Nobody would read it."""
+    account = f"/api/accounts/{world.ACCOUNTS[0]}"
+    for path in ("/api/fleet/members", "/api/fleet/overview", "/api/coverage", account, "/api/export/members.csv"):
+        async with asyncio.timeout(60), backend.http.head(path) as response:
+            assert (response.status, response.headers["Allow"]) == (405, "GET")
+    assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("survey of")]
+    assert not sim.requests

@@ -58,6 +58,35 @@ def test_changes_since() -> None:
     assert Changes().since(datetime.now(UTC) + timedelta(seconds=1))["Complete"] is True
 
 
+def test_the_clock_may_go_back() -> None:
+    """What is noticed later is later: nothing is lost to a reader that asks for what came after its last answer."""
+    record = Changes()
+    for second, status in ((0, "INVITED"), (600, "VERIFICATION_FAILED")):
+        record.see("members", found(second, a=status))
+    as_of = datetime.fromisoformat(record.since(None)["AsOf"])
+    record.see("members", found(180, a="ENABLED"))
+    assert [one["After"] for one in record.since(as_of)["Changes"]] == ["ENABLED"]
+    both = record.since(START + timedelta(seconds=300))["Changes"]
+    assert [one["After"] for one in both] == ["ENABLED", "VERIFICATION_FAILED"]
+
+
+def test_what_was_not_seen() -> None:
+    """No change is not the same as nobody could be asked."""
+    record = Changes()
+
+    def not_seen(since: int | None) -> int:
+        shown = record.since(None if since is None else START + timedelta(seconds=since))["NotSeen"]
+        return int(shown["Targets"])
+
+    record.see("members", found(1, failure=True))
+    assert (not_seen(None), not_seen(5)) == (1, 1)
+    record.see("members", found(2, a="INVITED"))
+    assert (not_seen(None), not_seen(5)) == (0, 0)
+    record.see("members", found(9, failure=True))
+    assert (not_seen(1), not_seen(5)) == (0, 1)
+    assert record.since(START + timedelta(seconds=5))["NotSeen"] == {"Accounts": 1, "Regions": 1, "Targets": 1}
+
+
 def test_other_kinds_are_ignored() -> None:
     """Only surveys of members have the statuses of members."""
     record = Changes()

@@ -48,6 +48,18 @@ async def test_it_is_that_of_the_library(backend: Backend, settings: Settings) -
     assert [line["AccountId"] for line in failures] == [world.CLOSED] * len(world.REGIONS)
 
 
+@pytest.mark.settings(accounts=(*world.ACCOUNTS[:3], world.CLOSED))
+async def test_the_cause_of_a_cell_is_its_own(backend: Backend, sim: DetectiveSimulator) -> None:
+    """An administrator's own failure, and not the most common one of the region, which is that of other accounts."""
+    for account in world.ACCOUNTS[:2]:
+        sim.inject(Fault(Failure(403, "ExpiredTokenException"), account=account, operation="ListGraphs", count=None))
+    found = cells(await backend.ndjson(PATH))
+    for region in world.REGIONS:
+        assert found[world.CLOSED, region]["Cause"] == "AccessDenied"
+        assert found[world.ACCOUNTS[0], region]["Cause"] == "ExpiredToken"
+        assert found[world.NEWCOMERS[0], region]["Cause"] == "ExpiredToken"
+
+
 @pytest.mark.settings(accounts=world.ACCOUNTS[:4])
 async def test_unseen_accounts(backend: Backend) -> None:
     """An account that is in no graph is unseen, if all administrators have answered."""

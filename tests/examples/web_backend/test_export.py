@@ -25,7 +25,7 @@ async def table(backend: Backend, path: str) -> list[dict[str, str]]:
         assert response.content_type == "text/csv"
         assert int(response.headers["Content-Length"]) == len(await response.read())
         assert response.headers["Content-Disposition"].startswith("attachment; filename=")
-        return list(csv.DictReader(io.StringIO(await response.text())))
+        return list(csv.DictReader(io.StringIO(await response.text("utf-8-sig"))))
 
 
 async def values(backend: Backend, path: str) -> list[Any]:
@@ -81,12 +81,24 @@ async def test_coverage_and_failures(backend: Backend) -> None:
     assert len(rows) == len(world.NAMES) * len(world.REGIONS)
     assert {row["State"] for row in rows} == {"on", "off", "failed"}
     assert {row["Cause"] for row in rows if row["State"] == "failed"} == {"AccessDenied"}
-    off = await values(backend, "coverage.ndjson?state=off")
+    off = [line for line in await values(backend, "coverage.ndjson?state=off") if "Failure" not in line]
     assert len(off) == len([row for row in rows if row["State"] == "off"])
     for query in ("", "?kind=coverage"):
         failures = await table(backend, f"failures.csv{query}")
         assert {(row["AccountId"], row["Cause"]) for row in failures} == {(world.CLOSED, "AccessDenied")}
     assert len(await values(backend, "failures.ndjson")) == len(world.REGIONS)
+
+
+@pytest.mark.slow
+async def test_each_file_says_what_was_not_checked(backend: Backend) -> None:
+    """In its name, whatever is selected: what is missing there may be what was selected."""
+    for path in ("coverage.csv?state=off", "coverage.csv?account=9999", "members.csv?member=9999", "coverage.ndjson"):
+        async with backend.http.get(f"{EXPORT}/{path}") as response:
+            assert response.headers["Failures"] == str(len(world.REGIONS)), path
+            assert f"-incomplete-{len(world.REGIONS)}-failed." in response.headers["Content-Disposition"]
+    for path in ("coverage.ndjson", "coverage.ndjson?account=9999", "members.ndjson?status=VERIFICATION_FAILED"):
+        *_, one, two, three = await values(backend, path)
+        assert {line["Failure"]["Cause"] for line in (one, two, three)} == {"AccessDenied"}, path
 
 
 @pytest.mark.slow
@@ -104,10 +116,14 @@ async def test_a_file_waits_for_the_whole_survey(backend: Backend, sim: Detectiv
     assert "stopped" in (await waiting)["detail"]
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1"])
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1", "\uff1d1", "\uff0b1", "\uff0d1", "\uff201"]
+)
 def test_formulas_are_text(text: str) -> None:
     """A quote makes them text in spreadsheets."""
     assert cell(text) == f"'{text}"
+    for hidden in ("\u00a0", "\u200b", "\ufeff", "\x0b", "\x00", "\u3000", "\u00a0\ufeff"):
+        assert cell(hidden + text) == f"'{hidden}{text}"
 
 
 def test_cells() -> None:
@@ -125,13 +141,20 @@ def test_cells() -> None:
 @given(st.lists(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=2, max_size=4), max_size=4))
 def test_csv_is_read_back(rows: list[list[str]]) -> None:
     """Any text, with quotes, commas and line ends."""
-    read = list(csv.reader(io.StringIO(csv_lines(rows).decode(), newline="")))
+    read = list(csv.reader(io.StringIO(csv_lines(rows).decode("utf-8-sig"), newline="")))
     assert read == [[cell(value) for value in row] for row in rows]
+
+
+def test_a_file_says_that_it_is_in_utf_8() -> None:
+    """Excel takes it for something else otherwise, and shows Zürich as ZÃ¼rich."""
+    assert csv_lines([["Zürich"]]) == b"\xef\xbb\xbfZ\xc3\xbcrich\r\n"
 
 
 def test_names_of_accounts_are_no_formulas_either() -> None:
     """They come from whoever named the accounts."""
     line = {"AccountId": "111122223333", "Region": "eu-west-1", "State": "on"}
-    row = csv_lines([columns_of("coverage", line, {"111122223333": '=HYPERLINK("http://evil.example")'})]).decode()
+    row = csv_lines([columns_of("coverage", line, {"111122223333": '=HYPERLINK("http://evil.example")'})]).decode(
+        "utf-8-sig"
+    )
     assert row.startswith("111122223333,\"'=HYPERLINK(")
     assert len(next(csv.reader([row]))) == len(COLUMNS["coverage"])

@@ -95,7 +95,10 @@ async def test_a_job_that_is_stopped_before_it_starts(sim: DetectiveSimulator) -
     ):
         accounts = [Account(world.NEWCOMERS[0], world.address(world.NEWCOMERS[0]))]
         plan = await plan_membership(client, accounts, regions=[world.REGIONS[0]])
-        job = Job(Draft(world.OPERATOR, (world.NEWCOMERS[0],), (world.REGIONS[0],), plan), 60)
+        draft = Draft(world.OPERATOR, (world.NEWCOMERS[0],), (world.REGIONS[0],), plan, moment=1)
+        ended: list[str] = []
+        job = Job(draft, 60, ended.append)
         await job.stop()
         assert (job.running, job.describe()["State"]) == (False, "stopped")
         assert [event.name async for _, event in job.feed.follow() if event] == ["stopped"]
+        assert ended == [world.OPERATOR]

@@ -7,11 +7,13 @@ from typing import Any
 import aiohttp
 import pytest
 from support.backend import Backend, Event
+from support.wire_server import until
 from web_backend import feed, jobs, world
 from web_backend.app import make_app
 from web_backend.serving import serving
 from web_backend.settings import Settings
 
+from detective_async.membership import MembershipPlan, plan_membership
 from detective_async.testing import DetectiveSimulator, Failure, Fault, Latency
 
 pytestmark = pytest.mark.slow
@@ -165,7 +167,53 @@ async def test_one_job_at_a_time_for_an_administrator(backend: Backend, sim: Det
     refused = await apply(backend, plan, 409)
     assert (refused["code"], f"{JOBS}/{refused['JobId']}") == ("JobRunning", job)
     await backend.send("DELETE", job, None, 200)
-    await apply(backend, plan)
+    # What the job has done is not in the plan.
+    assert (await apply(backend, plan, 409))["code"] == "PlanSuperseded"
+    await apply(backend, await make_plan(backend))
+
+
+async def test_a_plan_that_was_answered_late(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is as old as its reading: a plan that was made meanwhile is newer, and a job has changed what it says."""
+    gate, real = asyncio.Event(), plan_membership
+
+    async def late(*arguments: Any, **options: Any) -> MembershipPlan:
+        plan = await real(*arguments, **options)
+        await gate.wait()
+        return plan
+
+    monkeypatch.setattr("web_backend.api_onboarding.plan_membership", late)
+    waiting = asyncio.create_task(make_plan(backend))
+    await asyncio.sleep(0.5)
+    monkeypatch.setattr("web_backend.api_onboarding.plan_membership", real)
+    job = await start(backend)
+    await backend.events(f"{job}/events")
+    gate.set()
+    old = await waiting
+    assert old["Latest"] is False
+    assert (await apply(backend, old, 409))["code"] == "PlanSuperseded"
+
+
+async def test_a_plan_is_not_kept_longer_than_its_job(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Repeating the request never names a job that is gone."""
+    monkeypatch.setattr(jobs, "_MAX_FINISHED", 0)
+    plan, other = await make_plan(backend), await make_plan(backend, administrator=world.ACCOUNTS[1])
+    job = await apply(backend, plan)
+    await backend.events(f"{JOBS}/{job['JobId']}/events")
+    await apply(backend, other)
+    await backend.get(f"{JOBS}/{job['JobId']}", 404)
+    await apply(backend, plan, 404)
+
+
+async def test_a_shutdown_ends_planning(sim: DetectiveSimulator, settings: Settings) -> None:
+    """A plan that is being made is given up, and the answer says why."""
+    sim.inject(Fault(Latency(30), operation="ListMembers", count=None))
+    async with aiohttp.ClientSession() as http:
+        async with serving(make_app(settings)) as url, asyncio.timeout(60):
+            body = {"AdministratorId": ADMINISTRATOR, "Regions": list(world.REGIONS), "Csv": world.example()}
+            reader = asyncio.create_task(http.post(url + PLANS, json=body))
+            await until(lambda: sim.requests, "it is under way")
+        async with await reader as response:
+            assert (response.status, "going down" in await response.text()) == (503, True)
 
 
 async def test_a_plan_is_read_again(backend: Backend) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import socket
+import struct
 from collections import Counter
 from typing import Any
 
@@ -219,10 +221,10 @@ async def test_failures_of_one_cause_are_tried_again(backend: Backend, sim: Dete
         sim.inject(Fault(expired, account=account, operation="ListGraphs", count=None))
     failed = await backend.ndjson(f"{path}?max_age=0")
     causes = Counter(line["Failure"]["Cause"] for line in failed if "Failure" in line)
-    assert causes == {"ExpiredTokenException": 5 * len(world.REGIONS), "AccessDenied": len(world.REGIONS)}
+    assert causes == {"ExpiredToken": 5 * len(world.REGIONS), "AccessDenied": len(world.REGIONS)}
     sim.clear_faults()
     before = calls(sim)
-    body = {"Kind": kind, "Cause": "ExpiredTokenException"}
+    body = {"Kind": kind, "Cause": "ExpiredToken"}
     started = await backend.send("POST", RETRIES, body, 202)
     assert started["Targets"] == 5 * len(world.REGIONS)
     mended = await backend.ndjson(path)
@@ -250,6 +252,125 @@ async def test_accounts_are_read_again(backend: Backend, sim: DetectiveSimulator
     assert changed == {(account, world.REGIONS[0]) for account in world.ACCOUNTS[:2]}
 
 
+async def test_what_a_retry_keeps_stays_as_old_as_it_is(backend: Backend, sim: DetectiveSimulator) -> None:
+    """In its age, and in its date; a reader that does not mind gets it, and its new results."""
+    first = await backend.events(OVERVIEW)
+    oldest = min(event.data["Time"] for event in first[1:-1] if event.data["AccountId"] != world.ACCOUNTS[0])
+    await asyncio.sleep(1.1)
+    body = {"Kind": "members", "AccountIds": [world.ACCOUNTS[0]]}
+    started = await backend.send("POST", RETRIES, body, 202)
+    for path in (OVERVIEW, f"{OVERVIEW}?max_age=3600"):
+        begin = (await backend.events(path))[0].data
+        assert (begin["SurveyId"], begin["StartedTime"]) == (started["SurveyId"], oldest)
+    async with backend.http.get("/api/export/members.csv") as response:
+        written = oldest[:19].replace("-", "").replace(":", "")
+        assert written in response.headers["Content-Disposition"]
+    before = calls(sim)
+    begin, *targets, _ = await backend.events(f"{OVERVIEW}?max_age=1")
+    assert begin.data["SurveyId"] != started["SurveyId"]
+    assert min(event.data["Time"] for event in targets) >= begin.data["StartedTime"] > oldest
+    assert calls(sim) > before
+
+
+async def test_a_retry_that_runs_is_as_old_as_what_it_keeps(backend: Backend, sim: DetectiveSimulator) -> None:
+    """A reader that wants nothing old does not wait for it; another one that has it gets its end nevertheless."""
+    first = await backend.events(OVERVIEW)
+    sim.inject(Fault(Latency(1), account=world.ACCOUNTS[0], operation="ListGraphs", count=None))
+    await backend.send("POST", RETRIES, {"Kind": "members", "AccountIds": [world.ACCOUNTS[0]]}, 202)
+    async with backend.watch(OVERVIEW) as stream:
+        begin = await anext(stream)
+        new = await backend.events(f"{OVERVIEW}?max_age=0")
+        rest = [event async for event in stream]
+    assert len({first[0].id, begin.id, new[0].id}) == 3
+    assert (len(rest), rest[-1].name) == (TARGETS + 1, "end")
+
+
+@pytest.mark.settings(accounts=world.ACCOUNTS[:4])
+async def test_a_retry_keeps_nothing_for_ever(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What nobody may be shown any more is read again, and counted."""
+    await backend.ndjson("/api/fleet/members")
+    monkeypatch.setattr(api_fleet, "MAX_KEPT", 0)
+    body = {"Kind": "members", "AccountIds": [world.ACCOUNTS[0]]}
+    assert (await backend.send("POST", RETRIES, body, 202))["Targets"] == 4 * len(world.REGIONS)
+
+
+@pytest.mark.settings(linger=0.1)
+async def test_a_retry_after_a_survey_that_was_stopped(backend: Backend, sim: DetectiveSimulator) -> None:
+    """It reads what is missing, too, and says so. What is not in the settings is refused."""
+    sim.inject(Fault(Latency(0.3), operation="ListGraphs", count=None))
+    async with backend.watch(OVERVIEW) as stream:
+        await anext(stream)
+    async with asyncio.timeout(60):
+        await asyncio.gather(*surveys(), return_exceptions=True)
+    sim.clear_faults()
+    body = {"Kind": "members", "AccountIds": [world.ACCOUNTS[0]]}
+    started = await backend.send("POST", RETRIES, body, 202)
+    _, *targets, _ = await backend.events(OVERVIEW)
+    assert started["Targets"] > len(world.REGIONS)
+    assert len(targets) == TARGETS
+    await backend.send("POST", RETRIES, {"Kind": "members", "AccountIds": ["999999999999"]}, 404)
+    await backend.send("POST", RETRIES, {"Kind": "members", "Regions": ["eu-north-1"]}, 404)
+
+
+ONE = {"accounts": world.ACCOUNTS[:1], "regions": world.REGIONS[:1]}
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        pytest.param("call", marks=pytest.mark.settings(**ONE, call_timeout=3.0)),
+        pytest.param("target", marks=pytest.mark.settings(**ONE, target_timeout=2.0)),
+    ],
+)
+async def test_what_was_answered_is_the_cause(backend: Backend, sim: DetectiveSimulator, limit: str) -> None:
+    """If time runs out although each attempt was answered: accounts that are throttled do not hang."""
+    sim.throttle(None, operation="ListGraphs", retry_after_ms=1000)
+    (line,) = await backend.ndjson("/api/fleet/members")
+    failure = line["Failure"]
+    assert (failure["Cause"], failure["title"], failure["code"]) == (
+        "TooManyRequests",
+        "TooManyRequests",
+        "DeadlineExceeded",
+    )
+    assert failure["last_code"] == "TooManyRequestsException"
+    assert ("ListGraphs" in failure["detail"]) is (limit == "call")
+
+
+async def hang_up(url: str, path: str) -> None:
+    """Send a request, and reset the connection at once."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+    await writer.drain()
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.close()
+
+
+@pytest.mark.settings(linger=0.1)
+@pytest.mark.parametrize("wait", [False, True])
+@pytest.mark.parametrize(
+    "path", [OVERVIEW, "/api/coverage", "/api/export/members.csv", f"/api/accounts/{world.ACCOUNTS[0]}?wait=60"]
+)
+async def test_a_survey_is_stopped_whatever_its_reader_was(
+    url: str, sim: DetectiveSimulator, path: str, wait: bool
+) -> None:
+    """A reader that has hung up before the answer is none, even if it never began to read."""
+    sim.inject(Fault(Latency(1), operation="ListGraphs", count=None))
+    async with asyncio.timeout(60):
+        if wait:
+            async with aiohttp.ClientSession(url) as http:
+                reader = asyncio.create_task(http.get(path))
+                await until(lambda: sim.requests, "it is under way")
+                reader.cancel()
+                await asyncio.wait([reader])
+        else:
+            await hang_up(url, path)
+        await asyncio.sleep(0.3)
+        await asyncio.gather(*surveys(), return_exceptions=True)
+    # With a second for each of 120, a survey that goes on has asked all.
+    assert await settle(sim) < TARGETS
+
+
 async def test_no_graph_is_not_no_members(backend: Backend, sim: DetectiveSimulator) -> None:
     """The overview says where there is a graph."""
     _, *targets, _ = await backend.events(OVERVIEW)
@@ -273,3 +394,18 @@ async def test_a_shutdown_ends_streams(sim: DetectiveSimulator, settings: Settin
     await settle(sim)
     # Only the calls that were under way, and none that waited for a slot.
     assert calls(sim, "ListMembers") <= 64
+
+
+@pytest.mark.parametrize("path", ["/api/export/members.csv", f"/api/accounts/{world.ACCOUNTS[0]}?wait=60"])
+async def test_a_shutdown_ends_waiting(sim: DetectiveSimulator, settings: Settings, path: str) -> None:
+    """What waits for a survey is answered at once: the server is going down."""
+    sim.inject(Fault(Latency(30), operation="ListGraphs", count=None))
+    async with aiohttp.ClientSession() as http:
+        async with serving(make_app(settings)) as url, asyncio.timeout(60):
+            reader = asyncio.create_task(http.get(url + path))
+            await until(lambda: sim.requests, "it is under way")
+        async with await reader as response:
+            assert response.status == 503
+            assert response.headers["Retry-After"]
+            assert "going down" in await response.text()
+    assert not surveys()
