@@ -69,16 +69,18 @@ class Backend:
                 return items
 
     @asynccontextmanager
-    async def watch(self, path: str, last: str | None = None) -> AsyncIterator[AsyncIterator[Event]]:
-        """Open a stream of events, after the one with the id `last`."""
+    async def watch(
+        self, path: str, last: str | None = None, *, alive: bool = False
+    ) -> AsyncIterator[AsyncIterator[Event]]:
+        """Open a stream of events, after the one with the id `last`; `alive` events come whenever a machine is slow."""
         async with self.http.get(path, headers={"Last-Event-ID": last} if last else {}) as response:
             assert response.status == 200, await response.text()
             assert response.content_type == "text/event-stream"
-            yield _events(response)
+            yield (event async for event in _events(response) if alive or event.name != "alive")
 
-    async def events(self, path: str, last: str | None = None) -> list[Event]:
+    async def events(self, path: str, last: str | None = None, *, alive: bool = False) -> list[Event]:
         """Return all events of a stream."""
-        async with self.watch(path, last) as stream:
+        async with self.watch(path, last, alive=alive) as stream:
             return [event async for event in stream]
 
 

@@ -238,7 +238,7 @@ async def test_a_silent_job_says_that_it_goes_on(
     """An event, since a page does not see the comments of a stream."""
     monkeypatch.setattr(feed, "SILENCE", 0.05)
     sim.inject(Fault(Latency(0.3), count=None))
-    events = await backend.events(f"{await start(backend)}/events")
+    events = await backend.events(f"{await start(backend)}/events", alive=True)
     assert {"alive", "report"} <= {event.name for event in events}
 
 

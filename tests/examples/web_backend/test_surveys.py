@@ -166,7 +166,7 @@ async def test_a_silent_survey_says_that_it_goes_on(
     """In both forms of streams, so that a reader can tell it from one that hangs."""
     monkeypatch.setattr(feed, "SILENCE", 0.05)
     sim.inject(Fault(Latency(0.5), operation="ListGraphs", count=None))
-    records, events = await asyncio.gather(backend.records("/api/fleet/members"), backend.events(OVERVIEW))
+    records, events = await asyncio.gather(backend.records("/api/fleet/members"), backend.events(OVERVIEW, alive=True))
     assert {"Progress": {"Done": 0, "Total": TARGETS}} in records
     assert "alive" in {event.name for event in events}
 
