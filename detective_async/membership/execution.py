@@ -76,7 +76,7 @@ T = TypeVar("T")
 
 
 #: For a report at the deadline.
-WAITS_FOR_KEYS = "no answer yet to whose the credentials are, or from where they come"
+WAITS_FOR_KEYS = "no credentials yet, or no answer from STS to whose they are"
 
 
 class StoppedError(Exception):

@@ -261,6 +261,7 @@ class _Deletion:
     # Whether a request without a response may have deleted it, which errors after it do not undo.
     _may_be_gone: bool = field(init=False, default=False)
     _is_gone: bool = field(init=False, default=False)
+    _last_error: DetectiveError | None = field(init=False, default=None)
     _problem: tuple[str, Reason, Exception | None] | None = field(
         init=False, default=("interrupted before it was deleted", Reason.INTERRUPTED, None)
     )
@@ -298,7 +299,8 @@ class _Deletion:
                 self._end(str(error), error.reason)
                 return
             except DetectiveError as error:
-                self._end(error_text(error), reason_of(error), library_error(error))
+                self._last_error = error
+                self._end(error_text(error), reason_of(error), error)
                 if not execution.is_transient(error):
                     return
             if not await wait.pause():
@@ -347,8 +349,10 @@ class _Deletion:
     def time_out(self, timeout: float) -> None:
         """End what has not ended: the time is over."""
         if self._problem is not None and self._problem[1] is Reason.INTERRUPTED:
-            may_be_gone = f"; {_MAY_BE_GONE}" if self._may_be_gone else ""
-            self._end(f"not deleted within {timeout:.10g} s{may_be_gone}", Reason.TIMED_OUT)
+            error = self._last_error
+            more = [_MAY_BE_GONE] if self._may_be_gone else []
+            more += [] if error is None else [error_text(error)]
+            self._end("; ".join((f"not deleted within {timeout:.10g} s", *more)), Reason.TIMED_OUT, error)
 
     def _note_unknown(self) -> None:
         self._may_be_gone = True

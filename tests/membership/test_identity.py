@@ -30,7 +30,7 @@ ONE, TWO = IDS[:2]
 KNOWN = [{"id": ONE}, {"id": TWO}]
 EXPIRED = Failure(403, "ExpiredTokenException", "The security token included in the request is expired")
 UNAVAILABLE = Failure(503, "ServiceUnavailable", "come back later")
-WAITS = "no answer yet to whose the credentials are, or from where they come"
+WAITS = "no credentials yet, or no answer from STS to whose they are"
 
 
 def renewing(sim: DetectiveSimulator, account_id: str) -> Callable[[], Awaitable[Credentials]]:

@@ -1,5 +1,6 @@
 """What a report says of requests without a response: until the state shows their effect, it is not known."""
 
+import asyncio
 import random
 from collections.abc import Mapping
 from typing import Any
@@ -41,7 +42,15 @@ CREATE, REMOVE, REINVITE = ActionKind.CREATE_GRAPH, ActionKind.REMOVE, ActionKin
 INVITE, ACCEPT = ActionKind.INVITE, ActionKind.ACCEPT
 #: Reads may be late, but not denied: then the report says so, and not what became of each account.
 OPERATIONS = ["CreateGraph", "TagResource", "CreateMembers", "DeleteMembers", "AcceptInvitation"]
-EFFECTS = [LOST, LOST, LOST, Failure(), DENIED, Throttle(), Failure(403, "ExpiredTokenException", "expired")]
+EFFECTS: list[Drop | Failure | Throttle] = [
+    LOST,
+    LOST,
+    LOST,
+    Failure(),
+    DENIED,
+    Throttle(),
+    Failure(403, "ExpiredTokenException", "expired"),
+]
 
 
 def load_members(sim: DetectiveSimulator) -> None:
@@ -273,3 +282,25 @@ async def test_teardown_with_the_keys_of_another_account(sim: DetectiveSimulator
         report = await teardown.apply(confirm=ADMINISTRATOR)
     assert arn_in(REGION) in sim.snapshot()
     assert not report.ok
+
+
+async def test_teardown_that_hangs_after_an_error(sim: DetectiveSimulator) -> None:
+    """At the deadline, the last error is still said."""
+    load_world(sim, graph())
+    tries = 0
+
+    class Hangs(DetectiveClient):
+        async def delete_graph(self, graph_arn: str) -> None:
+            nonlocal tries
+            tries += 1
+            if tries == 2:
+                await asyncio.Event().wait()
+            await super().delete_graph(graph_arn)
+
+    async with administrator(sim, Hangs) as client:
+        teardown = await plan_teardown(client, regions=[REGION])
+        sim.inject(Fault(Throttle(), "DeleteGraph", count=3))
+        report = await teardown.apply(confirm=ADMINISTRATOR, timeout=0.5)
+    (region,) = report.regions
+    assert (region.maybe_done, region.reason) == ((ActionKind.DELETE_GRAPH,), Reason.TIMED_OUT)
+    assert (region.problem or "").startswith("not deleted within 0.5 s; it may be gone; TooManyRequestsException")
