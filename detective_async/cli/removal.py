@@ -149,7 +149,14 @@ async def _remove(region: _Region) -> list[AccountReport]:
         if account_id in failed:
             error = failed[account_id]
             rows.append(
-                AccountReport(**where, after=member.status, problem=str(error), error=error, reason=Reason.FAILED)
+                AccountReport(
+                    **where,
+                    after=member.status,
+                    maybe_done=(ActionKind.REMOVE,) if error.outcome_unknown else (),
+                    problem=str(error),
+                    error=error,
+                    reason=Reason.FAILED,
+                )
             )
         elif account_id in refused:
             text = f"AWS has not removed it: {refused[account_id]}"

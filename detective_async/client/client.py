@@ -325,7 +325,7 @@ class DetectiveClient(Waiters):
         state = "closed" if self._transport.pool.closed else "open"
         return f"<DetectiveClient {self.endpoint_url} [{self.region}, {state}]>"
 
-    def _patient(self, *, max_backoff: float | None = None) -> Self:
+    def _patient(self, *, max_backoff: float | None = None, max_attempts: bool = True) -> Self:
         """Return this client, on the same connections, with the policy of jobs where nothing else sets a field.
 
         The clients that are derived from it have that policy too.
@@ -333,6 +333,7 @@ class DetectiveClient(Waiters):
         Args:
             max_backoff: the policy's bound of the waits in seconds, for jobs that try calls again themselves; None for
                 that of `RetryPolicy.patient()`.
+            max_attempts: False keeps the client's own number of attempts, for the same jobs.
         """
         if self._is_patient and max_backoff is None:
             return self
@@ -344,7 +345,8 @@ class DetectiveClient(Waiters):
         schedule = rules.schedule
         if max_backoff is not None and self._retry.max_backoff is None:
             schedule = schedule._replace(max_backoff=min(schedule.max_backoff, max_backoff))
-        patient._transport = evolve(self._transport, max_attempts=rules.max_attempts, schedule=schedule)
+        attempts = rules.max_attempts if max_attempts else self._transport.max_attempts
+        patient._transport = evolve(self._transport, max_attempts=attempts, schedule=schedule)
         return patient
 
     def _rules(self, retry: RetryPolicy) -> RetryRules:

@@ -47,6 +47,8 @@ async def identified(client: DetectiveClient, known: dict[str, str]) -> tuple[st
     """
     source = client._transport.credentials  # noqa: SLF001 - of our own class
     if isinstance(source, AssumeRole):
+        # The role is assumed now, and not within the call: until that is done, nothing is known to have been sent.
+        await _keys_of(client)
         return source.role_arn.split(":")[4], client
     if isinstance(source, FixedCredentials) and source.credentials.account_id is not None:
         return source.credentials.account_id, client
@@ -55,16 +57,25 @@ async def identified(client: DetectiveClient, known: dict[str, str]) -> tuple[st
     try:
         if keys.access_key_id not in known:
             known[keys.access_key_id] = await caller_account(pinned)
-    except ServiceError:
-        # If they have expired, a call of the client itself gets others.
-        await caller_account(client)
-        renewed = await _keys_of(client)
-        if renewed == keys:
+    except ServiceError as error:
+        if not await has_other_keys(client, pinned, error):
             raise
-        keys, pinned = renewed, client.with_options(credentials=renewed)
+        keys = await _keys_of(client)
+        pinned = client.with_options(credentials=keys)
         known[keys.access_key_id] = await caller_account(pinned)
     account_id = known[keys.access_key_id]
     return account_id, pinned.with_options(account_id=account_id)
+
+
+async def has_other_keys(client: DetectiveClient, pinned: DetectiveClient, error: ServiceError) -> bool:
+    """Return whether a client has other keys by now, after AWS refused those of `pinned` as expired or unknown."""
+    used = pinned._transport.credentials  # noqa: SLF001 - of our own class
+    transport = client._transport  # noqa: SLF001 - of our own class
+    if used is transport.credentials or not isinstance(used, FixedCredentials):
+        # They are the client's own, which has got others already if there are any.
+        return False
+    keys = used.credentials
+    return await transport.may_have_other_keys(keys, error, None) and await _keys_of(client) != keys
 
 
 async def _keys_of(client: DetectiveClient) -> Credentials:

@@ -337,7 +337,7 @@ class Transport:
                 # The next two are no retries, and no rule of retries applies: the request was refused unread.
                 if self._correct_clock(call, raw, error) and not dated_anew:
                     dated_anew = True
-                elif replaced is None and await self._may_have_other_keys(call, credentials, error):
+                elif replaced is None and await self.may_have_other_keys(credentials, error, call.deadline):
                     replaced = credentials, error
                 else:
                     delay = self._delay_before_retry(call, raw, error)
@@ -384,7 +384,9 @@ class Transport:
             outcome_unknown=attempts.outcome_unknown or attempts.sent,
         )
 
-    async def _may_have_other_keys(self, call: _Call, used: Credentials, error: ServiceError | TransportError) -> bool:
+    async def may_have_other_keys(
+        self, used: Credentials, error: ServiceError | TransportError, deadline: float | None
+    ) -> bool:
         """Return whether to get credentials again, after AWS refused these as expired or unknown."""
         code = code_of(error)
         provider = self.credentials
@@ -395,7 +397,7 @@ class Transport:
         if code not in _UNKNOWN_KEY or not isinstance(provider, ManagedProvider):
             return False
         try:
-            async with asyncio.timeout_at(call.deadline):
+            async with asyncio.timeout_at(deadline):
                 return await provider.look_again(used, self)
         except TimeoutError:
             # The refusal says more than the deadline.

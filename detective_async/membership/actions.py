@@ -245,8 +245,10 @@ class AccountReport(_Report):
         region: the region.
         before: its status at the beginning; None if it was not a member.
         after: its status when last read; None if it is not a member, or its status could not be read.
-        done: the actions that were carried out for it, in order.
-        maybe_done: the action that was in flight at the end, so that it is not known whether it was carried out.
+        done: the actions that were carried out for it, in order; `remove` also if it is to be invited again, and only
+            the removal was carried out.
+        maybe_done: the actions of which it is not known whether they were carried out: they were in flight at the end,
+            or no response arrived, and the account's state does not show their effect.
         problem: why it is not in its desired state; None if it is.
         error: the error that caused the problem, or None.
         reason: the problem for programs; None if there is none.
@@ -266,7 +268,8 @@ class RegionReport(_Report):
         graph_arn: the graph; None if there is none, or it could not be read.
         auto_enable: what auto-enable was set to; None if it was not set.
         done: the actions that were carried out on the graph, in order.
-        maybe_done: the actions that were in flight at the end, so that it is not known whether they were carried out.
+        maybe_done: the actions of which it is not known whether they were carried out: they were in flight at the end,
+            or no response arrived, and the graph does not show their effect.
         problem: why it is not in its desired state; None if it is.
         error: the error that caused the problem, or None.
         reason: the problem for programs; None if there is none.
@@ -357,8 +360,10 @@ class TeardownReport(Result, TablesInNotebooks):
     def __str__(self) -> str:
         """Summarize deletions and failures in a few lines."""
         deleted = [region for region in self.regions if ActionKind.DELETE_GRAPH in region.done]
+        maybe = sum(bool(region.maybe_done) for region in self.regions)
+        also = f"; {count(maybe, 'graph')} of which it is not known" if maybe else ""
         unread = sum(region.graph_arn is None for region in self.failures)
-        also = f"; {count(unread, 'region')} not looked at, where there may be more" if unread else ""
+        also += f"; {count(unread, 'region')} not looked at, where there may be more" if unread else ""
         lines = [f"{count(len(deleted), 'graph')} gone{also}"]
         lines += [f"  {region.region}: {region.problem}" for region in self.failures]
         return "\n".join(lines)

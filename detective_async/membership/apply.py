@@ -38,6 +38,7 @@ from detective_async.membership.decisions import (
 )
 from detective_async.membership.desired import MAX_MEMBERS, DesiredState
 from detective_async.membership.execution import (
+    WAITS_FOR_KEYS,
     Delegation,
     Execution,
     StoppedError,
@@ -57,8 +58,10 @@ from detective_async.membership.graphs import (
     find_graph,
     first_step,
     list_members,
+    not_known,
+    not_planned,
 )
-from detective_async.membership.states import AccountState, Phase
+from detective_async.membership.states import AccountState, Failure, Phase
 
 #: The API's limit of accounts per request, the same for all operations.
 MAX_ACCOUNTS = max_items(CreateMembersRequest, "accounts")
@@ -121,7 +124,7 @@ class RegionRun:
         """End what has not ended yet: the time is over, or the work was cancelled."""
         graph = self.graph
         if self._unfinished:
-            unknown = [f"it is not known whether {str(kind)!r} was carried out" for kind in graph.maybe_done]
+            unknown = [not_known(graph.maybe_done)] if graph.maybe_done else []
             failures = list(graph.failures.values())
             more = "; ".join((*unknown, *dict.fromkeys(map(error_text, failures))))
             stopped = StoppedError(reason, f"{problem}: {more}" if more else problem)
@@ -152,7 +155,11 @@ class RegionRun:
         if not graph.is_new:
             settled_at, wait = execution.clock.monotonic() + SETTLING, execution.wait.part()
             while True:
-                if await execution.until_read(graph.find) == self.arn:
+                found = await execution.until_read(graph.find)
+                if found is None and self.arn is None and (first := first_step(graph)) is not None:
+                    # The action was taken out of the plan.
+                    raise not_planned(first.kind)
+                if found == self.arn:
                     return
                 graph.failures[None] = StoppedError(Reason.NOT_PLANNED, "the graph that the plan is for is not found")
                 # It may not be seen everywhere yet, as one look may miss it.
@@ -298,6 +305,9 @@ class RegionRun:
                     await self._create(kind, accounts)
         except ClientClosed:
             raise
+        except StoppedError as error:
+            for account in accounts:
+                account.end(str(error), error.reason)
         except DetectiveError as error:
             for account in accounts:
                 account.fail(kind, error)
@@ -336,7 +346,8 @@ class RegionRun:
 
     async def _delete(self, kind: ActionKind, accounts: Sequence[AccountState]) -> list[AccountState]:
         """Remove members, and return those that are none any more."""
-        async with self._acting(kind, accounts):
+        # Of another invitation, it is the first half only.
+        async with self._acting(ActionKind.REMOVE, accounts):
             response = await self.graph.client.delete_members(
                 self.graph.found_arn, [account.account_id for account in accounts]
             )
@@ -344,7 +355,8 @@ class RegionRun:
         if kind is ActionKind.REMOVE:
             _record(kind, accounts, dict.fromkeys(removed), response)
         else:
-            _record(kind, [account for account in accounts if account.account_id not in removed], {}, response)
+            left = [account for account in accounts if account.account_id not in removed]
+            _record(kind, left, {}, response, attempted=ActionKind.REMOVE)
         return [account for account in accounts if account.account_id in removed]
 
     async def _reinvite(self, accounts: Sequence[AccountState]) -> None:
@@ -364,15 +376,22 @@ class RegionRun:
         if account.account_id not in sources:
             sources[account.account_id] = self.desired.credentials_of(account.account_id)
         client = self.graph.client.with_options(credentials=sources[account.account_id], account_id=account.account_id)
-        # Outside of the slot, which a provider that hangs would hold.
-        owner, client = await self.execution.identified(client)
-        if owner != account.account_id:
-            # Accepting would make that account a member, which the plan does not show.
-            text = f"the credentials to accept its invitation with are those of account {owner}"
-            account.end(text, Reason.WRONG_ACCOUNT)
-            return
-        async with self._acting(ActionKind.ACCEPT, [account]):
-            await client.accept_invitation(self.graph.found_arn)
+        before = account.failure
+        account.failure = Failure(ActionKind.ACCEPT, Reason.NO_RESPONSE, WAITS_FOR_KEYS)
+
+        def check(owner: str) -> None:
+            account.failure = before
+            if owner != account.account_id:
+                # Accepting would make that account a member, which the plan does not show.
+                text = f"the credentials to accept its invitation with are those of account {owner}"
+                raise StoppedError(Reason.WRONG_ACCOUNT, text)
+
+        await self.execution.act_identified(
+            client,
+            check,
+            lambda: account.note_unknown(ActionKind.ACCEPT),
+            lambda pinned: pinned.accept_invitation(self.graph.found_arn),
+        )
         account.sent(ActionKind.ACCEPT)
 
     async def _start_monitoring(self, account: AccountState) -> None:
@@ -385,7 +404,7 @@ class RegionRun:
 
         def note_unknown() -> None:
             for account in accounts:
-                account.maybe_done = kind
+                account.note_unknown(kind)
 
         return self.execution.acting(self.graph.region, note_unknown)
 
@@ -470,11 +489,24 @@ def _record(
     accounts: Sequence[AccountState],
     done: Mapping[str, MemberDetail] | Mapping[str, None],
     response: CreateMembersResponse | DeleteMembersResponse,
+    *,
+    attempted: ActionKind | None = None,
 ) -> None:
-    """Record for each account its new state, or the reason why AWS left it unprocessed."""
+    """Record for each account its new state, or the reason why AWS left it unprocessed.
+
+    Args:
+        kind: the action.
+        accounts: those of the request.
+        done: the new states of the accounts that were processed.
+        response: the response.
+        attempted: the part of the action that the request was for; None for the whole.
+    """
     reasons = {one.account_id: one.reason for one in response.unprocessed_accounts}
     for account in accounts:
         if account.account_id in done:
             account.succeed(kind, done[account.account_id])
         else:
-            account.refuse(kind, reasons.get(account.account_id), repeated=response.response_metadata.repeated)
+            if response.response_metadata.repeated:
+                # An attempt before it, without a response, may have carried it out.
+                account.note_unknown(attempted or kind)
+            account.refuse(kind, reasons.get(account.account_id))

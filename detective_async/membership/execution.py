@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TypeVar
 
-from attrs import define, evolve, field
+from attrs import define, field
 
 from detective_async.api.models.exceptions import (
     AccessDeniedException,
@@ -18,7 +18,7 @@ from detective_async.api.redaction import in_one_line
 from detective_async.api.sts import GET_CALLER_IDENTITY
 from detective_async.auth import CredentialsSource
 from detective_async.client.client import DetectiveClient
-from detective_async.client.identity import caller_account, identified
+from detective_async.client.identity import caller_account, has_other_keys, identified
 from detective_async.client.polling import Wait
 from detective_async.client.regions import RegionFinding, region_finding
 from detective_async.client.slots import SharedSlots
@@ -75,6 +75,10 @@ _REASONS: Mapping[type[Exception], Reason] = {
 T = TypeVar("T")
 
 
+#: For a report at the deadline.
+WAITS_FOR_KEYS = "no credentials yet, or no answer from STS to whose they are"
+
+
 class StoppedError(Exception):
     """No action that is planned leads further; the reason says why, and the text is shown to the user."""
 
@@ -88,10 +92,7 @@ def _patient(client: DetectiveClient) -> DetectiveClient:
 
     A report at the deadline then has the error of an outage.
     """
-    patient = client._patient(max_backoff=_LONGEST_BACKOFF)  # noqa: SLF001 - of our own class
-    attempts = client._transport.max_attempts  # noqa: SLF001
-    patient._transport = evolve(patient._transport, max_attempts=attempts)  # noqa: SLF001
-    return patient
+    return client._patient(max_backoff=_LONGEST_BACKOFF, max_attempts=False)  # noqa: SLF001 - of our own class
 
 
 @define(eq=False)
@@ -116,6 +117,7 @@ class Execution:
     sources: dict[str, CredentialsSource] = field(init=False, repr=False, factory=dict)
     caller_error: Exception | None = field(init=False, default=None)
     acted: bool = field(init=False, default=False)
+    _caller: str | None = field(init=False, default=None)
     # The id of an access key -> its account.
     _key_owners: dict[str, str] = field(init=False, repr=False, factory=dict)
 
@@ -147,13 +149,57 @@ class Execution:
             error.outcome_unknown = False
             raise
 
+    async def caller(self) -> str:
+        """Return the account of the client's credentials, which STS is asked for until it has said it.
+
+        Raises:
+            DetectiveError: STS did not say.
+            StoppedError: STS sent no response.
+        """
+        if self._caller is None:
+            try:
+                # The last question is asked at the deadline.
+                seconds = max(self.wait.remaining, min(self.wait.timeout, _LAST_READ_LIMIT) / 2)
+                async with asyncio.timeout(min(_LONGEST_FOR_IDENTITY, seconds)):
+                    self._caller = await caller_account(self.client)
+            except TimeoutError:
+                raise sts_is_silent() from None
+        return self._caller
+
+    async def act_identified(
+        self,
+        client: DetectiveClient,
+        check: Callable[[str], object],
+        note_unknown: Callable[[], object],
+        call: Callable[[DetectiveClient], Awaitable[T]],
+    ) -> T:
+        """Carry out a call that may be made for one account only, again if its keys have expired and others are there.
+
+        Args:
+            client: the client, whose credentials may be renewed to those of another account.
+            check: called with the account of the credentials before each attempt; its exceptions end this.
+            note_unknown: as for `acting`.
+            call: the call, with a client that stays with that account.
+        """
+        wait = self.wait.part()
+        while True:
+            # Outside of the slot, which a provider that hangs would hold.
+            owner, pinned = await self.identified(client)
+            check(owner)
+            try:
+                async with self.acting(client.region, note_unknown):
+                    return await call(pinned)
+            except ServiceError as error:
+                if not await has_other_keys(client, pinned, error) or not await wait.pause():
+                    raise
+
     @asynccontextmanager
     async def acting(self, region: str, note_unknown: Callable[[], object]) -> AsyncIterator[None]:
         """Hold a slot for one call that changes something, and note whether it may have had its effect.
 
         Args:
             region: the region.
-            note_unknown: called if the call is cancelled, so that nobody knows whether it had.
+            note_unknown: called if nobody knows whether it had: no response arrived, or the call was cancelled.
         """
         async with self.slots.of(region):
             acted = True
@@ -161,6 +207,8 @@ class Execution:
                 yield
             except DetectiveError as error:
                 acted = error.outcome_unknown
+                if acted:
+                    note_unknown()
                 raise
             except asyncio.CancelledError:
                 note_unknown()
@@ -271,9 +319,13 @@ async def identify(execution: Execution) -> str | None:
         raise
     except (DetectiveError, StoppedError, TimeoutError) as error:
         # It may not be reachable where Detective is. The owner of a graph tells, too.
-        silent = StoppedError(Reason.NO_RESPONSE, "it is not known whose credentials these are: STS does not respond")
-        execution.caller_error = silent if isinstance(error, TimeoutError) else error
+        execution.caller_error = sts_is_silent() if isinstance(error, TimeoutError) else error
         return None
+
+
+def sts_is_silent() -> StoppedError:
+    """Return the error for an STS that sends no response."""
+    return StoppedError(Reason.NO_RESPONSE, "it is not known whose credentials these are: STS does not respond")
 
 
 def notes_on_closed(errors: Mapping[str, BaseException | None]) -> dict[str, Note]:
@@ -295,15 +347,20 @@ def reason_of(error: Exception) -> Reason:
     """Classify an error for a report."""
     if isinstance(error, StoppedError):
         return error.reason
+    if isinstance(error, AssumeRoleError | ServiceError) and error.code in _EXPIRED:
+        return Reason.KEYS_EXPIRED
     if getattr(error, "operation", None) == GET_CALLER_IDENTITY.name:
         return Reason.WRONG_ACCOUNT
     if finding := _UNAVAILABLE.get(region_finding(error)):
         return finding[0]
-    if isinstance(error, AssumeRoleError | ServiceError) and error.code in _EXPIRED:
-        return Reason.KEYS_EXPIRED
     if isinstance(error, AssumeRoleError) and error.code in _DENIED:
         return Reason.ACCESS_DENIED
     return next((reason for kind, reason in _REASONS.items() if isinstance(error, kind)), Reason.FAILED)
+
+
+def is_read(error: Exception) -> bool:
+    """Return whether an error is of an operation that changes nothing."""
+    return (getattr(error, "operation", None) or "").startswith(_READS)
 
 
 def error_text(error: Exception) -> str:
@@ -311,10 +368,10 @@ def error_text(error: Exception) -> str:
     # A `StoppedError` may quote responses.
     text = without_request_id(in_one_line(str(error)))
     operation = getattr(error, "operation", None) or ""
-    if operation.startswith(_READS):
+    if is_read(error):
         text = _MAY_HAVE_ACTED.sub("", text)
     if operation == GET_CALLER_IDENTITY.name:
-        return f"it is not known whose credentials these are, so nothing was done with them: {text}"
+        return f"it is not known whose credentials these are, so nothing is done with them: {text}"
     finding = _UNAVAILABLE.get(region_finding(error))
     return f"{finding[1]}: {text}" if finding else text
 

@@ -17,10 +17,18 @@ from detective_async.api.models.exceptions import AccessDeniedException, Validat
 from detective_async.api.models.members import MemberDetail
 from detective_async.client.client import DetectiveClient
 from detective_async.client.polling import Wait
-from detective_async.errors import DetectiveError
+from detective_async.errors import ClientClosed, DetectiveError
 from detective_async.membership.actions import Action, ActionKind, Reason, RegionReport
 from detective_async.membership.desired import ByOrganization, DesiredState
-from detective_async.membership.execution import Execution, StoppedError, error_text, library_error, reason_of
+from detective_async.membership.execution import (
+    WAITS_FOR_KEYS,
+    Execution,
+    StoppedError,
+    error_text,
+    is_read,
+    library_error,
+    reason_of,
+)
 
 #: The API's maximum.
 PAGE_SIZE = 200
@@ -61,9 +69,10 @@ class Graph:
         administrator_id: the account that the plan says it is of; None if the plan does not know.
         planned: the actions on it that the plan shows, by kind.
         done: the actions that were carried out.
-        maybe_done: the actions of which nobody knows whether they were.
+        maybe_done: the actions of which nobody knows whether they were, until the graph shows it.
         auto_enable: what the setting of that name was set to; None if it was not.
-        failures: what has kept its steps from ending so far, by step; by None of finding it.
+        failures: what has kept its steps from ending so far, by step, and that of their reads apart, so that it does
+            not replace the error of a change; by None of finding it.
         made: whether this run has made it.
         problem: why it is not as desired, and that as a reason and an error; None if it is.
     """
@@ -78,7 +87,7 @@ class Graph:
     done: list[ActionKind] = Factory(list)
     maybe_done: list[ActionKind] = Factory(list)
     auto_enable: bool | None = None
-    failures: dict[ActionKind | None, Exception] = Factory(dict)
+    failures: dict[str | None, Exception] = Factory(dict)
     made: bool = False
     problem: tuple[str, Reason, Exception | None] | None = None
 
@@ -141,7 +150,6 @@ class Step(ABC):
     Attributes:
         kind: the action.
         reason: why it is necessary, if something is missing.
-        may_be_done: whether a request without a response may have had its effect.
     """
 
     kind: ClassVar[ActionKind]
@@ -152,7 +160,6 @@ class Step(ABC):
         self.execution = graph.execution
         self.desired = graph.desired
         self.client = graph.client
-        self.may_be_done = False
 
     @abstractmethod
     async def missing(self) -> Sequence[str]:
@@ -168,23 +175,51 @@ class Step(ABC):
         """Do what is missing."""
         ...
 
-    async def act_and_note(self, names: Sequence[str]) -> None:
-        """Do what is missing, and note that it was done, or may have been."""
-        try:
-            await self.act(names)
-        except DetectiveError as error:
-            self.may_be_done |= error.outcome_unknown
-            raise
-        self.note_done()
+    @property
+    def reading(self) -> str:
+        """The key of what has kept its reads from ending so far."""
+        return f"reading for {self.kind}"
+
+    def wait_for_keys(self) -> None:
+        """Note that it waits for whose credentials there are."""
+        self.graph.failures[self.reading] = StoppedError(Reason.NO_RESPONSE, WAITS_FOR_KEYS)
+
+    def check(self, owner: str, wanted: str | None) -> None:
+        """Check whose credentials there are.
+
+        Raises:
+            StoppedError: they are not those of the account that is wanted.
+        """
+        self.graph.failures.pop(self.reading, None)
+        check_account(owner, wanted)
 
     def note_done(self) -> None:
         """Note in the graph's report that the action was carried out."""
+        if self.kind in self.graph.maybe_done:
+            self.graph.maybe_done.remove(self.kind)
         if self.kind not in self.graph.done:
             self.graph.done.append(self.kind)
 
     def note_unknown(self) -> None:
         """Note in the graph's report that nobody knows whether the action was carried out."""
-        self.graph.maybe_done.append(self.kind)
+        if self.kind not in self.graph.maybe_done:
+            self.graph.maybe_done.append(self.kind)
+
+    def note_error(self, error: DetectiveError) -> None:
+        """Note an error that may pass.
+
+        Raises:
+            DetectiveError: the error, if it does not pass.
+            StoppedError: the same of an action of which nobody knows whether it was carried out.
+        """
+        if self.is_transient(error):
+            self.graph.failures[self.reading if is_read(error) else self.kind] = error
+        elif self.kind in self.graph.maybe_done and not isinstance(error, ClientClosed):
+            raise StoppedError(
+                reason_of(error), f"it is not known whether {str(self.kind)!r} was carried out; {error_text(error)}"
+            ) from error
+        else:
+            raise error
 
     def is_transient(self, error: DetectiveError) -> bool:
         """Return whether it is worth trying again after an error."""
@@ -213,10 +248,13 @@ class CreateGraph(Step):
     async def act(self, _names: Sequence[str], /) -> None:
         """Create it, with the desired tags."""
         # The keys may have been renewed to those of another account since they were checked.
-        owner, client = await self.execution.identified(self.client)
-        check_account(owner, self.graph.administrator_id)
-        async with self.execution.acting(self.graph.region, self.note_unknown):
-            response = await client.create_graph(tags=self.desired.tags or None)
+        self.wait_for_keys()
+        response = await self.execution.act_identified(
+            self.client,
+            lambda owner: self.check(owner, self.graph.administrator_id),
+            self.note_unknown,
+            lambda client: client.create_graph(tags=self.desired.tags or None),
+        )
         self.graph.made = True
         # Not looked for: it may not be listed yet.
         self.graph.arn = response.graph_arn
@@ -254,8 +292,9 @@ class EnableAdministrator(Step):
     async def act(self, _names: Sequence[str], /) -> None:
         """Designate it, as the management account."""
         # The plan goes on in the graph of the client's account.
+        self.wait_for_keys()
         owner, _ = await self.execution.identified(self.client)
-        check_account(owner, self._account_id)
+        self.check(owner, self._account_id)
         async with self.execution.acting(self.graph.region, self.note_unknown):
             await self._management.enable_organization_admin_account(self._account_id)
         # If it had one before, that becomes the organization's.
@@ -437,15 +476,17 @@ async def carry_out(step: Step, wait: Wait) -> None:
     while True:
         try:
             missing = await step.missing()
+            failures.pop(step.reading, None)
             if not missing:
-                if step.may_be_done:
+                if kind in graph.maybe_done:
                     # An attempt whose response was lost has had its effect.
                     step.note_done()
                 failures.pop(kind, None)
                 return
             due = [name for name in missing if name in planned]
             if due and kind not in graph.done:
-                await step.act_and_note(due)
+                await step.act(due)
+                step.note_done()
                 names = ", ".join(filter(None, due))
                 text = f"{str(kind)!r}{names and f' ({names})'} was done, but its effect is not visible"
                 failures[kind] = StoppedError(Reason.TIMED_OUT, text)
@@ -454,12 +495,15 @@ async def carry_out(step: Step, wait: Wait) -> None:
             if not due and execution.clock.monotonic() >= settled_at:
                 raise not_planned(kind, missing)
         except DetectiveError as error:
-            if not step.is_transient(error):
-                raise
-            failures[kind] = error
+            step.note_error(error)
         if not await wait.pause():
             # The caller says what has failed.
             raise TimeoutError
+
+
+def not_known(kinds: Iterable[ActionKind]) -> str:
+    """Return the text for actions of which nobody knows whether they were carried out."""
+    return f"it is not known whether {' and '.join(repr(str(kind)) for kind in kinds)} was carried out"
 
 
 def not_planned(kind: ActionKind, names: Iterable[str] = ()) -> StoppedError:

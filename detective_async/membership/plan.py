@@ -332,7 +332,7 @@ async def _make(
                 plan = RegionPlan(execution, desired, region, caller)
                 plans.append(plan)
                 group.create_task(plan.make())
-    administrator_id = caller or next((plan.owner for plan in plans if plan.owner), None)
+    administrator_id = caller or next((one for plan in plans if (one := plan.caller or plan.owner)), None)
     # The account of an organization plan without an administrator may be the management account.
     is_administrator = any(plan.error is None for plan in plans)
     notes = notes_on_accounts(desired, administrator_id if is_administrator else None)

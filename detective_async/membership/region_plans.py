@@ -98,10 +98,8 @@ class RegionPlan:
         if first is not None and is_missing:
             if not self._makes_graphs:
                 raise StoppedError(Reason.NO_GRAPH, "the client's account has no graph here")
-            unknown = self.execution.caller_error
-            if unknown is not None and graph.arn is None:
-                # The graph would be of any account, and cost it money.
-                raise StoppedError(Reason.WRONG_ACCOUNT, error_text(unknown)) from unknown
+            if graph.arn is None:
+                await self._require_caller()
             self._add_first(first.kind, first.reason, wanted)
         for kind in GRAPH_STEPS:
             step = kind(graph)
@@ -116,6 +114,19 @@ class RegionPlan:
         if graph.arn is None or not self._makes_graphs:
             return {}
         return await list_members(self.execution, graph.client, graph.arn)
+
+    async def _require_caller(self) -> None:
+        """Require that the client's account is known: a graph would be of any account, and cost it money."""
+        execution = self.execution
+        unknown = execution.caller_error
+        if unknown is None or self.caller is not None:
+            return
+        if not isinstance(unknown, StoppedError) and not execution.is_transient(unknown):
+            raise StoppedError(Reason.WRONG_ACCOUNT, error_text(unknown)) from unknown
+        # The region's deadline is later than that of the first question.
+        caller = await execution.caller()
+        check_account(caller, self.desired.members.administrator_id)
+        self.caller = self.graph.administrator_id = caller
 
     @property
     def _makes_graphs(self) -> bool:

@@ -23,7 +23,7 @@ from detective_async.membership.decisions import (
     needed,
 )
 from detective_async.membership.execution import Execution, error_text, reason_of, without_request_id
-from detective_async.membership.graphs import SETTLING, not_planned
+from detective_async.membership.graphs import SETTLING, not_known, not_planned
 
 #: Seconds for which the result of another check of an account's volume is waited for.
 _VOLUME_CHECK = 60.0
@@ -38,6 +38,7 @@ _PASSING = re.compile(
 #: What AWS says of accounts for which nothing was to be done, so that it has only to be seen. Other words lead to a
 #: shorter wait.
 _IN_EFFECT = re.compile(r"already a member|not a member", re.IGNORECASE)
+_HALF_INVITED = "it was removed, but not invited again"
 _DECLINED = "it was invited, but is not a member: it may have declined the invitation"
 
 
@@ -66,7 +67,6 @@ class Failure:
         retry_at: when the action may be carried out again, by the clock; None if never.
         until: when a failure that is not repeated counts, by the clock: until then its cause may still disappear,
             because what others have done is not seen yet.
-        outcome_unknown: whether it may have had its effect.
     """
 
     kind: ActionKind
@@ -75,7 +75,6 @@ class Failure:
     error: Exception | None = None
     retry_at: float | None = None
     until: float = 0.0
-    outcome_unknown: bool = False
 
 
 @define(eq=False)
@@ -91,8 +90,8 @@ class AccountState:
         phase: where its processing is.
         member: its state when last seen; None if it was not a member.
         before: its status when first seen.
-        done: the actions that were carried out for it.
-        maybe_done: the action that was cut off, so that nobody knows whether it was carried out.
+        done: the actions that were carried out for it; `remove` also if it is to be invited again, and is not yet.
+        maybe_done: the actions of which nobody knows whether they were carried out, until its state shows it.
         outcome: the problem that processing ended with, and its reason and error; None if there is none.
         failure: the last failure, until its consequences are known.
     """
@@ -108,7 +107,7 @@ class AccountState:
     member: MemberDetail | None = None
     before: MemberStatus | None = None
     done: list[ActionKind] = Factory(list)
-    maybe_done: ActionKind | None = None
+    maybe_done: list[ActionKind] = Factory(list)
     outcome: tuple[str, Reason, Exception | None] | None = None
     failure: Failure | None = None
     # The account as it was invited in this run: what is older is out of date.
@@ -141,16 +140,15 @@ class AccountState:
         """Record what was seen of it, and return whether that is progress."""
         if self._is_out_of_date(member):
             return False
+        for kind in [kind for kind in self.maybe_done if _shows_effect(kind, member)]:
+            if kind is ActionKind.REMOVE:
+                self._removed = self.member
+            self._note_done(kind)
         previous, self.member, self._was_seen = self.status, member, True
         self._was_member |= member is not None
         self.phase = Phase.SEEN
         if self.status == previous:
             return False
-        failure = self.failure
-        # A removal is only the first half of another invitation.
-        is_half = failure is not None and failure.kind is ActionKind.REINVITE and member is None
-        if failure is not None and failure.outcome_unknown and not is_half:
-            self.done.append(failure.kind)
         self.failure = self._pauses = None
         return True
 
@@ -175,7 +173,7 @@ class AccountState:
     def succeed(self, kind: ActionKind, member: MemberDetail | None) -> None:
         """Record an action that was carried out, and the state that the response has."""
         self.failure = self._pauses = None
-        self.done.append(kind)
+        self._note_done(kind)
         self._acted_at = self._now
         if kind in ADDING or kind is ActionKind.REINVITE:
             self._invited = member
@@ -184,12 +182,13 @@ class AccountState:
 
     def remove(self) -> None:
         """Record that it was removed, as the first half of another invitation."""
+        self._note_done(ActionKind.REMOVE)
         self._removed, self.member = self.member, None
 
     def sent(self, kind: ActionKind) -> None:
         """Record an action that was carried out, and whose response does not have the state that follows."""
         self.failure = self._pauses = None
-        self.done.append(kind)
+        self._note_done(kind)
         self._acted_at = self._now
         self._monitored = self.member
         self.phase = Phase.UNSEEN
@@ -197,16 +196,16 @@ class AccountState:
     def fail(self, kind: ActionKind, error: DetectiveError) -> None:
         """Record an error; the state is looked at before the next decision."""
         retry_at = self._next_attempt() if self.execution.is_transient(error) else None
-        self.failure = Failure(
-            kind, reason_of(error), error_text(error), error, retry_at, outcome_unknown=error.outcome_unknown
-        )
+        self.failure = Failure(kind, reason_of(error), error_text(error), error, retry_at)
         self.phase = Phase.UNSEEN
 
-    def refuse(self, kind: ActionKind, reason: str | None, *, repeated: bool) -> None:
-        """Record that AWS left the account unprocessed.
+    def note_unknown(self, kind: ActionKind) -> None:
+        """Record that a request without a response may have carried out an action; later errors do not undo that."""
+        if kind not in self.maybe_done:
+            self.maybe_done.append(kind)
 
-        If the request was `repeated`, an earlier attempt without a response may have carried out the action.
-        """
+    def refuse(self, kind: ActionKind, reason: str | None) -> None:
+        """Record that AWS left the account unprocessed."""
         text = without_request_id(message_text(reason, ())) or "no reason given"
         self.failure = Failure(
             kind,
@@ -214,13 +213,12 @@ class AccountState:
             f"{kind}: AWS left the account unprocessed: {text}",
             retry_at=self._next_attempt() if _PASSING.search(text) else None,
             until=self.execution.wait.deadline if _IN_EFFECT.search(text) else self._now + SETTLING,
-            outcome_unknown=repeated,
         )
         self.phase = Phase.UNSEEN
 
     def give_up(self, problem: str, reason: Reason, look_error: DetectiveError | None) -> None:
         """End processing before it is done, with the last failure, of an action or of looking at the members."""
-        if reason is Reason.TIMED_OUT and self._invited is not None and self._missing_since is not None:
+        if reason is Reason.TIMED_OUT and self._invited is not None and self._is_lost:
             self.member = None
             self.end(f"{problem}: {_DECLINED}", Reason.DECLINED)
             return
@@ -232,21 +230,19 @@ class AccountState:
         text = None if error is None else error_text(error)
         if self.failure is not None:
             text, error = self.failure.text, self.failure.error
-        if self.maybe_done is None:
-            seen = (
-                f"{str(self.done[-1])!r} was done, but the account is"
-                if self.done and text is None
-                else "the account is"
-            )
+        if self.maybe_done:
+            seen = f"{not_known(self.maybe_done)}; before, the account was"
+        elif self._is_half_invited:
+            seen = f"{_HALF_INVITED}; the account is"
+        elif self.done and text is None:
+            seen = f"{str(self.done[-1])!r} was done, but the account is"
         else:
-            seen = f"it is not known whether {str(self.maybe_done)!r} was carried out; before, the account was"
+            seen = "the account is"
         status = describe_status(self.member) if self._was_seen else "not looked at"
         self.end(f"{problem}: {seen} {status}{'' if text is None else f'; {text}'}", reason, error)
 
     def end(self, problem: str | None = None, reason: Reason | None = None, error: Exception | None = None) -> None:
         """End processing."""
-        if self.failure is not None and self.failure.outcome_unknown:
-            self.maybe_done = self.maybe_done or self.failure.kind
         if problem is not None:
             self.outcome = problem, reason or Reason.FAILED, error
         self.phase = Phase.ENDED
@@ -261,7 +257,7 @@ class AccountState:
             before=self.before,
             after=self.status,
             done=tuple(self.done),
-            maybe_done=() if self.maybe_done is None else (self.maybe_done,),
+            maybe_done=tuple(self.maybe_done),
             problem=problem,
             error=error,
             reason=reason,
@@ -270,6 +266,25 @@ class AccountState:
     @property
     def _now(self) -> float:
         return self.execution.clock.monotonic()
+
+    @property
+    def _is_lost(self) -> bool:
+        """Whether it is missing since its invitation, and not only not seen yet."""
+        if self._missing_since is None:
+            return False
+        return self._was_member or self._now >= self._missing_since + SETTLING
+
+    @property
+    def _is_half_invited(self) -> bool:
+        return self.desired is not None and ActionKind.REMOVE in self.done
+
+    def _note_done(self, kind: ActionKind) -> None:
+        if kind is ActionKind.REINVITE and self._is_half_invited:
+            # The removal was its first half.
+            self.done.remove(ActionKind.REMOVE)
+        if kind in self.maybe_done:
+            self.maybe_done.remove(kind)
+        self.done.append(kind)
 
     def _next_attempt(self) -> float:
         if self._pauses is None:
@@ -309,7 +324,8 @@ class AccountState:
         elif self._now < failure.until:
             self.phase = Phase.UNSEEN
         else:
-            self.end(failure.text, failure.reason, failure.error)
+            before = not_known(self.maybe_done) if self.maybe_done else _HALF_INVITED if self._is_half_invited else ""
+            self.end(f"{before}; {failure.text}" if before else failure.text, failure.reason, failure.error)
         return None
 
     def _is_out_of_date(self, member: MemberDetail | None) -> bool:
@@ -350,3 +366,19 @@ class AccountState:
             return is_unchanged and self._now < self._acted_at + _VOLUME_CHECK
         # After the acceptance, a volume may not be known yet.
         return member.disabled_reason == MemberDisabledReason.VOLUME_UNKNOWN and self._now < self._acted_at + _ENABLING
+
+
+def _shows_effect(kind: ActionKind, member: MemberDetail | None) -> bool:
+    """Return whether a state that was seen after an action can only be its effect."""
+    if kind is ActionKind.REMOVE:
+        return member is None
+    if member is None:
+        return False
+    match kind:
+        case ActionKind.ACCEPT:
+            return member.status in {MemberStatus.ENABLED, MemberStatus.ACCEPTED_BUT_DISABLED}
+        case ActionKind.START_MONITORING:
+            return member.status == MemberStatus.ENABLED
+        case _:
+            # It is added only while it is no member.
+            return True

@@ -38,10 +38,11 @@ from detective_async.membership.execution import (
     notes_on_closed,
     reason_of,
 )
-from detective_async.membership.graphs import administrator_of, find_graph, list_members
+from detective_async.membership.graphs import administrator_of, check_account, find_graph, list_members
 from detective_async.settings.endpoints import partition_of
 
 _TIMEOUT = 60.0
+_MAY_BE_GONE = "it may be gone"
 _ACCEPTED = frozenset({MemberStatus.ENABLED, MemberStatus.ACCEPTED_BUT_DISABLED})
 _WARNING = """\
 DeleteGraph cannot be undone. It deletes the data of up to a year, with all investigations, for the
@@ -129,8 +130,9 @@ class TeardownPlan(TablesInNotebooks):
 
         A graph that has gained or lost members since the plan was made is not deleted: plan again.
 
-        API operations: ListMembers, DeleteGraph, again after transient errors, until the deadline. If applying is
-        cancelled, `report` has what was deleted until then.
+        API operations: ListMembers, DeleteGraph, again after transient errors, until the deadline; of a graph that
+        DeleteGraph does not find, ListGraphs, and GetCallerIdentity of STS. If applying is cancelled, `report` has what
+        was deleted until then.
 
         Args:
             confirm: the id of the administrator account that owns the graphs.
@@ -250,20 +252,36 @@ async def _read(execution: Execution, client: DetectiveClient, graph_arn: str) -
 
 @define(eq=False)
 class _Deletion:
-    """The deletion of one graph.
-
-    Attributes:
-        report: the result so far: interrupted, until it has ended.
-    """
+    """The deletion of one graph; interrupted, until it has ended."""
 
     execution: Execution
     graph: GraphToDelete
-    report: RegionReport = field(init=False)
     # Whether it has as many members as the plan shows; asked once, because they disappear with the graph.
     _is_checked: bool = field(init=False, default=False)
+    # Whether a request without a response may have deleted it, which errors after it do not undo.
+    _may_be_gone: bool = field(init=False, default=False)
+    _is_gone: bool = field(init=False, default=False)
+    _last_error: DetectiveError | None = field(init=False, default=None)
+    _problem: tuple[str, Reason, Exception | None] | None = field(
+        init=False, default=("interrupted before it was deleted", Reason.INTERRUPTED, None)
+    )
 
-    def __attrs_post_init__(self) -> None:
-        self._end("interrupted before it was deleted", Reason.INTERRUPTED)
+    @property
+    def report(self) -> RegionReport:
+        """The result so far."""
+        text, reason, error = self._problem or (None, None, None)
+        maybe = self._may_be_gone and not self._is_gone
+        if text is not None and maybe and _MAY_BE_GONE not in text:
+            text = f"{_MAY_BE_GONE}; {text}"
+        return RegionReport(
+            region=self.graph.region,
+            graph_arn=self.graph.graph_arn,
+            done=(ActionKind.DELETE_GRAPH,) if self._is_gone else (),
+            maybe_done=(ActionKind.DELETE_GRAPH,) if maybe else (),
+            problem=text,
+            error=error,
+            reason=reason,
+        )
 
     async def run(self) -> None:
         """Delete the graph, again after transient errors, and record the result."""
@@ -273,20 +291,48 @@ class _Deletion:
             try:
                 if not self._is_checked and not await self._check_members(client):
                     return
-                async with execution.acting(region, lambda: None):
-                    self._end("interrupted while it was being deleted: it may be gone", Reason.INTERRUPTED)
-                    await client.delete_graph(self.graph.graph_arn)
-                break
+                if await self._delete(client):
+                    return
             except ClientClosed:
                 raise
-            except ResourceNotFoundException:
-                # An earlier attempt, or somebody else, has deleted it.
-                break
+            except StoppedError as error:
+                self._end(str(error), error.reason)
+                return
             except DetectiveError as error:
-                self._end(error_text(error), reason_of(error), library_error(error))
-                if not execution.is_transient(error) or not await wait.pause():
+                self._last_error = error
+                self._end(error_text(error), reason_of(error), error)
+                if not execution.is_transient(error):
                     return
-        self.report = RegionReport(region=region, graph_arn=self.graph.graph_arn, done=(ActionKind.DELETE_GRAPH,))
+            if not await wait.pause():
+                return
+
+    async def _delete(self, client: DetectiveClient) -> bool:
+        """Delete the graph, and return whether it is gone."""
+        try:
+            async with self.execution.acting(self.graph.region, self._note_unknown):
+                self._end(f"interrupted while it was being deleted: {_MAY_BE_GONE}", Reason.INTERRUPTED)
+                await client.delete_graph(self.graph.graph_arn)
+        except ResourceNotFoundException as error:
+            # An earlier attempt, or somebody else, has deleted it; or the keys are those of another account by now.
+            self._end(error_text(error), reason_of(error), error)
+            return await self._look(client)
+        self._is_gone, self._problem = True, None
+        return True
+
+    async def _look(self, client: DetectiveClient) -> bool:
+        """Return whether the graph is gone, and not only not found by one request.
+
+        Raises:
+            StoppedError: the client has the credentials of another account.
+        """
+        found = await find_graph(self.execution, client)
+        if found == self.graph.graph_arn:
+            return False
+        check_account(await identify(self.execution), administrator_of(self.graph.graph_arn))
+        self._is_gone, self._problem = True, None
+        if found is not None:
+            self._end("the graph is gone, but the account has another one now: plan again", Reason.NOT_PLANNED)
+        return True
 
     async def _check_members(self, client: DetectiveClient) -> bool:
         """Return whether the graph has as many members as the plan shows, and record it if not."""
@@ -302,11 +348,14 @@ class _Deletion:
 
     def time_out(self, timeout: float) -> None:
         """End what has not ended: the time is over."""
-        if self.report.reason is Reason.INTERRUPTED:
-            may_be_gone = "; it may be gone" if self._is_checked else ""
-            self._end(f"not deleted within {timeout:.10g} s{may_be_gone}", Reason.TIMED_OUT)
+        if self._problem is not None and self._problem[1] is Reason.INTERRUPTED:
+            error = self._last_error
+            more = [_MAY_BE_GONE] if self._may_be_gone else []
+            more += [] if error is None else [error_text(error)]
+            self._end("; ".join((f"not deleted within {timeout:.10g} s", *more)), Reason.TIMED_OUT, error)
+
+    def _note_unknown(self) -> None:
+        self._may_be_gone = True
 
     def _end(self, problem: str, reason: Reason, error: Exception | None = None) -> None:
-        self.report = RegionReport(
-            region=self.graph.region, graph_arn=self.graph.graph_arn, problem=problem, error=error, reason=reason
-        )
+        self._problem = problem, reason, error

@@ -230,6 +230,18 @@ def test_failed_verifications_are_left_on_demand(onboard: Onboard) -> None:
     assert invited == [1, 2, 2]
 
 
+def test_only_the_removal_succeeds(onboard: Onboard) -> None:
+    """A member that was removed to be invited again, and is not, is said to be removed."""
+    onboard.accounts.write_text(f"{MEMBERS[0]},account-{MEMBERS[0]}@example.com\n")
+    onboard.sim.account(MEMBERS[0], "other@example.com")
+    onboard(regions=ONE_REGION)
+    onboard.sim.inject(Fault(Failure(403, "AccessDeniedException", "no"), "CreateMembers", count=None))
+    ended = onboard("--output", "json", regions=ONE_REGION)
+    (row,) = json.loads(ended.out)["rows"]
+    assert (ended.code, onboard.statuses, row["done"], row["maybe_done"]) == (1, [], ["remove"], [])
+    assert row["problem"].startswith("it was removed, but not invited again; ")
+
+
 def test_accounts_of_the_organization_in_a_list(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether its graph is an organization's, only AWS knows: the plan and the question say what happens then."""
     accounts = demo_world.ACCOUNTS[30:32]

@@ -317,7 +317,10 @@ async def test_transient_errors(sim: DetectiveSimulator, one_attempt_client: Det
     assert results(report)[ONE] == results(report)[THREE] == ONBOARDED
     (failure,) = report.failures
     assert (failure.account_id, failure.after, failure.reason) == (TWO, MemberStatus.INVITED, Reason.TIMED_OUT)
-    assert (failure.problem or "").startswith("not done within 900 s: the account is INVITED; AcceptInvitation")
+    assert (failure.problem or "").startswith(
+        "not done within 900 s: it is not known whether 'accept' was carried out; before, the account was INVITED; "
+        "AcceptInvitation"
+    )
     assert isinstance(failure.error, TransportError)
     assert all(region.ok for region in report.regions)
     accepts = [one.account_id for one in sim.requests if one.operation == "AcceptInvitation"]
@@ -568,7 +571,7 @@ async def test_member_credentials_fail(sim: DetectiveSimulator, client: Detectiv
     failed = {row.account_id: row for row in report.failures}
     assert set(failed) == {TWO, THREE}
     assert failed[TWO].problem == ("it is invited, but there are no credentials to accept the invitation: add them")
-    assert (failed[THREE].problem or "").startswith("it is not known whose credentials these are, so nothing was done")
+    assert (failed[THREE].problem or "").startswith("it is not known whose credentials these are, so nothing is done")
     assert failed[THREE].reason is Reason.WRONG_ACCOUNT
 
 
@@ -612,7 +615,7 @@ async def test_member_credentials_of_an_unknown_account(
     report = await onboard(client, sim, accounts=WANTED[:1], members=unsaid)
     (failure,) = report.failures
     assert failure.reason is (Reason.WRONG_ACCOUNT if fault is DENIED else Reason.TIMED_OUT)
-    assert "it is not known whose credentials these are, so nothing was done with them" in (failure.problem or "")
+    assert "it is not known whose credentials these are, so nothing is done with them" in (failure.problem or "")
     assert (failure.done, failure.maybe_done, str(report).splitlines()[0].split("; ")[1]) == (
         (),
         (),

@@ -416,7 +416,7 @@ async def test_account_that_sts_does_not_say(
     assert plan.actions == ()
     assert plan.administrator_id is None
     (problem,) = plan.problems
-    assert problem.text.startswith("it is not known whose credentials these are, so nothing was done with them: Access")
+    assert problem.text.startswith("it is not known whose credentials these are, so nothing is done with them: Access")
     assert problem.reason is Reason.WRONG_ACCOUNT
     assert isinstance(problem.error, ServiceError)
     # Nor if nobody is named: the graph would be of any account.

@@ -1,8 +1,7 @@
 """Failures of a whole region and timeouts: each account gets the reason, and the other regions are processed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +11,6 @@ from support.virtual_time import in_virtual_time
 
 from detective_async import (
     AccessDeniedException,
-    Clock,
     ConflictException,
     Credentials,
     DetectiveClient,
@@ -22,7 +20,6 @@ from detective_async import (
     ProgressEvent,
     RetryPolicy,
     TagResourceResponse,
-    Timeouts,
     TooManyRequestsException,
 )
 from detective_async.membership import AccountReport, Reason, RegionReport, plan_membership, plan_teardown
@@ -41,6 +38,7 @@ from membership.worlds import (
     administrator,
     arn_in,
     graph,
+    in_loop_time,
     invitations,
     load_world,
     member,
@@ -439,25 +437,6 @@ async def test_timeout_during_verification(sim: DetectiveSimulator) -> None:
         report = await plan.apply(timeout=90)
         assert report.ok
         assert writes(sim) == {"AcceptInvitation": 2}
-
-
-@asynccontextmanager
-async def in_loop_time(*members: Mapping[str, Any]) -> AsyncIterator[tuple[DetectiveSimulator, DetectiveClient]]:
-    """Yield a simulator with a graph and a client, both on the event loop's clock."""
-    loop = asyncio.get_running_loop()
-    clock = Clock(time=lambda: 1_800_000_000 + loop.time(), monotonic=loop.time, random=lambda: 0.5)
-    async with (
-        DetectiveSimulator(wall_clock=clock.time) as sim,
-        DetectiveClient(
-            region=REGION,
-            endpoint_url=sim.url,
-            credentials=sim.account(ADMINISTRATOR),
-            clock=clock,
-            timeouts=Timeouts(read=None, attempt=None, total=None),
-        ) as client,
-    ):
-        load_world(sim, graph(*members))
-        yield sim, client
 
 
 @in_virtual_time

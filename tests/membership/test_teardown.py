@@ -79,7 +79,7 @@ async def test_text_and_confirmation(sim: DetectiveSimulator, client: DetectiveC
 
 
 async def test_deletes_planned_graphs(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """A graph that was created or deleted since then is not touched."""
+    """A graph that was created since then is not touched, and is a failure: it remains."""
     teardown = await plan_teardown(client, regions=REGIONS)
     elsewhere = client.with_options(region=ELSEWHERE)
     await elsewhere.delete_graph(arn_in(ELSEWHERE))
@@ -93,8 +93,9 @@ async def test_deletes_planned_graphs(sim: DetectiveSimulator, client: Detective
     assert gone.done == (ActionKind.DELETE_GRAPH,)
     assert (gone.graph_arn, other.graph_arn) == (arn_in(REGION), arn_in(ELSEWHERE))
     # Already deleted.
-    assert other.ok
-    assert report.ok
+    assert other.done == (ActionKind.DELETE_GRAPH,)
+    assert other.problem == "the graph is gone, but the account has another one now: plan again"
+    assert (report.ok, other.reason) == (False, Reason.NOT_PLANNED)
     again = await plan_teardown(client, regions=[REGION])
     assert not again
     assert (await again.apply(confirm="whoever")).regions == ()

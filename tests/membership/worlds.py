@@ -11,7 +11,7 @@ from typing import Any
 from attrs import frozen
 from support.fakes import FakeTime
 
-from detective_async import Account, DetectiveClient, RetryPolicy
+from detective_async import Account, Clock, DetectiveClient, RetryPolicy, Timeouts
 from detective_async.membership import Action, ByInvitation, MembershipPlan, MembershipReport, plan_membership
 from detective_async.testing import DetectiveSimulator, Failure
 
@@ -78,6 +78,25 @@ def accepting(sim: DetectiveSimulator) -> ByInvitation:
 async def plan_and_apply(client: DetectiveClient, accounts: Iterable[Account], **options: Any) -> MembershipReport:
     """Plan and apply, by default in one region."""
     return await (await plan_membership(client, accounts, **{"regions": [REGION], **options})).apply()
+
+
+@asynccontextmanager
+async def in_loop_time(*members: Mapping[str, Any]) -> AsyncIterator[tuple[DetectiveSimulator, DetectiveClient]]:
+    """Yield a simulator with a graph and a client, both on the event loop's clock."""
+    loop = asyncio.get_running_loop()
+    clock = Clock(time=lambda: 1_800_000_000 + loop.time(), monotonic=loop.time, random=lambda: 0.5)
+    async with (
+        DetectiveSimulator(wall_clock=clock.time) as sim,
+        DetectiveClient(
+            region=REGION,
+            endpoint_url=sim.url,
+            credentials=sim.account(ADMINISTRATOR),
+            clock=clock,
+            timeouts=Timeouts(read=None, attempt=None, total=None),
+        ) as client,
+    ):
+        load_world(sim, graph(*members))
+        yield sim, client
 
 
 def address(account_id: str) -> str:
