@@ -1,6 +1,7 @@
 """Under ASGI, exceptions of handlers become problem responses, and deadlines are enforced."""
 
 import asyncio
+import contextlib
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -170,6 +171,18 @@ async def test_background_tasks(base: bool) -> None:
         assert (await site.get("/")).status == 200
         await until(lambda: seen, "the task has ended")
     assert seen == [Timeouts().total]
+
+
+async def test_handler_ignores_its_cancellation() -> None:
+    """Its response is sent."""
+
+    async def stubborn(request: Request) -> Any:
+        with contextlib.suppress(asyncio.CancelledError):
+            await wait(request)
+        return JSONResponse("late")
+
+    async with serving_routes({"/": stubborn}, deadline=0.05) as site:
+        assert (await site.get("/")).body == b'"late"'
 
 
 @pytest.mark.parametrize("deadline", [None, 60])

@@ -116,6 +116,12 @@ async def test_without_the_middleware() -> None:
         assert (await site.get("/")).body == b"0\n1\n"
 
 
+async def test_failure_without_the_middleware() -> None:
+    """It is the framework's."""
+    with pytest.raises(PaginationError):
+        await Server().run(stream_ndjson(counting(0, PaginationError("A"))))
+
+
 @both
 async def test_head(stream: Stream) -> None:
     """HEAD has the headers of GET, takes no items, and closes the iterator."""
