@@ -4,6 +4,7 @@ import json
 import pickle
 import sys
 from datetime import UTC, datetime
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -120,11 +121,19 @@ def test_duplicate_members_are_read_the_same_way_by_both_readers() -> None:
     assert fast.status is MemberStatus.ENABLED
 
 
+class _Broken(ModuleType):
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(name) if name.startswith("__") else RuntimeError(name)
+
+
 def test_there_may_be_no_compiled_readers(monkeypatch: pytest.MonkeyPatch) -> None:
     """They can be switched off, all of them, and those that are compiled need msgspec."""
     assert responses.choose("off") is None
     monkeypatch.delitem(sys.modules, "detective_async.api.wire.compiled", raising=False)
     monkeypatch.setitem(sys.modules, "msgspec", None)
+    assert responses._reader_of_many.__wrapped__() is plain.read
+    # An installation that is broken in another way.
+    monkeypatch.setitem(sys.modules, "detective_async.api.wire.compiled", _Broken("compiled"))
     assert responses._reader_of_many.__wrapped__() is plain.read
 
 

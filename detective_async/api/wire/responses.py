@@ -39,8 +39,8 @@ class FirstSmallThenMany:
 def _reader_of_many() -> Read:
     try:
         from detective_async.api.wire.compiled import read  # noqa: PLC0415 - see above
-    except ImportError:
-        # There is no msgspec.
+    except Exception:  # noqa: BLE001 - a broken installation may raise anything
+        # There is no msgspec, or none that works.
         return plain.read
     return read
 

@@ -43,7 +43,8 @@ def setup(
         deadline_header: the request header that can lower the limit, in seconds; None for no such header.
 
     Raises:
-        ParameterError: the deadline is not a positive number.
+        ParameterError: the deadline is not a positive number, the header is not the name of one, or
+            `account_credentials` is not a plain callable.
         RuntimeError: the app was set up already, or was started or added to another app.
     """
     state = State.of(account_credentials, deadline, deadline_header)
@@ -89,7 +90,8 @@ def get_client(
 
     Raises:
         ParameterError: the account id is malformed.
-        ConfigurationError: the region or the credentials are malformed, or `setup` was given no `account_credentials`.
+        ConfigurationError: the region or the credentials are malformed, or `setup` was given no `account_credentials`,
+            or these returned none for the account.
         TimeoutError: the request's deadline has passed.
         KeyError: `setup` was not called.
     """

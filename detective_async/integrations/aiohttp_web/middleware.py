@@ -7,10 +7,11 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from detective_async.integrations.aiohttp_web.connection import is_disconnected, reset_connection
-from detective_async.integrations.aiohttp_web.problem import ProblemError, response_of
+from detective_async.integrations.aiohttp_web.problem import ProblemError, response_of, response_to
 from detective_async.integrations.web.deadline import Deadline, limited, read_seconds
 from detective_async.integrations.web.problem import Problem, log_problem, problem_of
 from detective_async.integrations.web.state import State
+from detective_async.settings.arguments import type_name
 
 STATE = web.AppKey("STATE", State)
 DEADLINE = web.RequestKey("DEADLINE", Deadline)
@@ -31,7 +32,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     """
     try:
         async with _request_deadline(request):
-            return await handler(request)
+            return _checked(await handler(request))
     except Exception as error:
         if request.writer.output_size and not is_disconnected(request):
             # aiohttp logs this with its cause. aiohttp's own exceptions it would send into the started response.
@@ -42,6 +43,16 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return _problem_response(request, error)
 
 
+def _checked(response: object) -> web.StreamResponse:
+    """Return what a handler returned, if it is a response and no error."""
+    if isinstance(response, web.HTTPException) and not response.prepared:
+        # aiohttp sends a returned exception as it sends a raised one.
+        raise response
+    if not isinstance(response, web.StreamResponse):
+        raise TypeError(f"the handler returned {type_name(response)}, expected a response")
+    return response
+
+
 def is_response(error: web.HTTPException) -> bool:
     """Return whether an exception of aiohttp is sent unchanged."""
     is_error = error.status >= 400  # noqa: PLR2004 - HTTP's own number
@@ -50,11 +61,8 @@ def is_response(error: web.HTTPException) -> bool:
 
 def _problem_response(request: web.Request, error: Exception) -> web.Response:
     problem = _problem(request, error)
-    response = response_of(problem, _document(request, problem))
-    if isinstance(error, web.HTTPException):
-        response.set_status(error.status, error.reason)
-        response.cookies.update(error.cookies)
-    return response
+    document = _document(request, problem)
+    return response_to(error, document) if isinstance(error, web.HTTPException) else response_of(problem, document)
 
 
 def explain(request: web.Request, error: Exception) -> dict[str, object]:

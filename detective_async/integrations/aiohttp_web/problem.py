@@ -35,7 +35,11 @@ class ProblemError(web.HTTPException):
     ) -> None:
         self.problem = make_problem(status, detail, title=title, headers=headers, **members)
         self.status_code = status
-        super().__init__(headers=headers, text=dump_json(self.problem.document()).decode(), content_type=CONTENT_TYPE)
+        super().__init__(
+            headers=self.problem.headers,
+            text=dump_json(self.problem.document()).decode(),
+            content_type=CONTENT_TYPE,
+        )
 
 
 def response_of(problem: Problem, document: Mapping[str, object]) -> web.Response:
@@ -45,6 +49,16 @@ def response_of(problem: Problem, document: Mapping[str, object]) -> web.Respons
     )
     for name, value in DEFAULT_HEADERS.items():
         response.headers.setdefault(name, value)
+    return response
+
+
+def response_to(error: web.HTTPException, document: Mapping[str, object]) -> web.Response:
+    """Return the response with the problem's document of an exception of aiohttp, which keeps all but its body."""
+    response = response_of(problem_of(error), document)
+    response.set_status(error.status, error.reason)
+    response.cookies.update(error.cookies)
+    if error.keep_alive is False:
+        response.force_close()
     return response
 
 

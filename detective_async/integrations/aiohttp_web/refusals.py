@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from detective_async.integrations.aiohttp_web.middleware import is_response
-from detective_async.integrations.aiohttp_web.problem import response_of
+from detective_async.integrations.aiohttp_web.problem import response_of, response_to
 from detective_async.integrations.web.problem import Problem, make_problem, problem_of
 
 
@@ -29,14 +29,17 @@ class _MakeServer(Protocol):
 
 def _make_server(make: _MakeServer, **options: Any) -> web.Server:
     server = make(**options)
-    server.__class__ = _Server
+    # An app may make a server of its own class, which is left alone.
+    if type(server) is web.Server:
+        server.__class__ = _Server
     return server
 
 
 class _Server(web.Server):
     def __call__(self) -> web.RequestHandler:
         connection = super().__call__()
-        connection.__class__ = _Connection
+        if type(connection) is web.RequestHandler:
+            connection.__class__ = _Connection
         return connection
 
 
@@ -63,7 +66,10 @@ class _Connection(web.RequestHandler):
     ) -> tuple[web.StreamResponse, bool]:
         """Send a response; one that was raised outside of the middleware, such as a 417, is replaced."""
         if isinstance(resp, web.HTTPException) and not is_response(resp):
-            resp = _response(problem_of(resp))
+            error, resp = resp, response_to(resp, problem_of(resp).document())
+            if error.status == HTTPStatus.EXPECTATION_FAILED:
+                # It is not known whether the body follows.
+                resp.force_close()
         return await super().finish_response(request, resp, start_time)
 
 

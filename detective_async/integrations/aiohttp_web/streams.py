@@ -79,7 +79,7 @@ async def stream_events(
         write_timeout: the seconds without progress after which a reader counts as disconnected.
 
     Raises:
-        ValueError: the heartbeat or the timeout is not a positive number.
+        ValueError: the heartbeat or the timeout is not a positive number, or the retry is not from 0 to 1,000,000,000.
     """
     stream_format = formats.events(to_json, heartbeat=heartbeat, retry=retry, write_timeout=write_timeout)
     return await _stream(request, items, stream_format, headers)

@@ -1,5 +1,6 @@
 """The lifespan of an app, with something that is open meanwhile."""
 
+import logging
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any
 
@@ -7,6 +8,8 @@ from attrs import define, field
 
 from detective_async.integrations.asgi.types import ASGIApp, Message, Receive, Scope, Send
 from detective_async.integrations.web.state import State
+
+_logger = logging.getLogger("detective_async.asgi")
 
 
 @define(eq=False)
@@ -26,6 +29,8 @@ class Lifespan:
     async def run(self, app: ASGIApp, scope: Scope, context: AbstractAsyncContextManager[Any]) -> None:
         """Run the app from its startup to its shutdown.
 
+        An app that raises before it has received its startup event is taken as one that supports no lifespans.
+
         Raises:
             Exception: the context could not be entered, or was raised by the app.
         """
@@ -39,9 +44,14 @@ class Lifespan:
                 raise
             try:
                 await app(scope, self.receive, self.send)
-            except Exception:
+            except Exception as error:
                 if self._answered:
                     raise
+                if self._begun:
+                    # A server that only saw the exception would go on, with an app that may not work.
+                    await self.send({"type": "lifespan.startup.failed", "message": str(error)})
+                    raise
+                _logger.warning("The app supports no lifespans, or failed before its startup: %r", error)
             if not self._answered:
                 await self._stand_in()
 

@@ -40,11 +40,13 @@ class DetectiveMiddleware:
         account_credentials: returns anything that a client accepts as `credentials`, for an account id: `lambda
             account_id: AssumeRole(f"arn:aws:iam::{account_id}:role/SecurityAudit")`. The result is cached unless it is
             plain `Credentials`, so that a role is not assumed again for each request.
-        deadline: the time limit of a request in seconds; None for no limit.
+        deadline: the time limit of a request in seconds, until its response is complete: background tasks that
+            follow have none. None for no limit.
         deadline_header: the request header that can lower the limit, in seconds; None for no such header.
 
     Raises:
-        ParameterError: the deadline is not a positive number.
+        ParameterError: the deadline is not a positive number, the header is not the name of one, or
+            `account_credentials` is not a plain callable.
     """
 
     def __init__(
@@ -92,6 +94,10 @@ class DetectiveMiddleware:
                 # Some middlewares complete a response whose application has raised.
                 raise ConnectionAbortedError(INCOMPLETE)
             await send(message)
+            if context.deadline is not None and _is_last(message):
+                # Background tasks follow, which the client does not wait for.
+                context.deadline.disarm()
+                context.deadline = None
 
         try:
             async with self._deadline(scope, context):
@@ -110,3 +116,7 @@ class DetectiveMiddleware:
             return
         async with limited(seconds) as context.deadline:
             yield
+
+
+def _is_last(message: Message) -> bool:
+    return message["type"] == "http.response.body" and not message.get("more_body")

@@ -50,7 +50,7 @@ def get_client(
     Raises:
         ParameterError: the account id is malformed.
         ConfigurationError: the region or the credentials are malformed, or the middleware was given no
-            `account_credentials`.
+            `account_credentials`, or these returned none for the account.
         TimeoutError: the request's deadline has passed.
         RuntimeError: the app has no `DetectiveMiddleware`, or the server does not send lifespan events.
     """

@@ -31,7 +31,8 @@ def stream_ndjson(
     last line, `{"error": {"status": ..., ...}}` with the members of the problem; so does the request's deadline. A
     response without such a line whose connection was not broken off is complete.
 
-    The iterator is always closed at the end. HEAD requests take no items.
+    The iterator is always closed at the end. HEAD requests take no items. The iterator cannot read the request's body:
+    read it before, because a stream discards what is left of it, to learn when the client disconnects.
 
     Args:
         items: any of the library's iterators, or another one.
@@ -65,7 +66,8 @@ def stream_events(
     a complete stream is `end`, with the data `{}`. After either, the page should close its `EventSource`, which
     reconnects otherwise.
 
-    The iterator is always closed at the end. HEAD requests take no items.
+    The iterator is always closed at the end. HEAD requests take no items. The iterator cannot read the request's body:
+    read it before, because a stream discards what is left of it, to learn when the client disconnects.
 
     Args:
         items: any of the library's iterators, or another one.
@@ -77,7 +79,7 @@ def stream_events(
         write_timeout: the seconds that the server may take for one item, after which the reader counts as disconnected.
 
     Raises:
-        ValueError: the heartbeat or the timeout is not a positive number.
+        ValueError: the heartbeat or the timeout is not a positive number, or the retry is not from 0 to 1,000,000,000.
     """
     stream_format = formats.events(to_json, heartbeat=heartbeat, retry=retry, write_timeout=write_timeout)
     return _Stream(items, stream_format, headers)
@@ -105,6 +107,11 @@ class _Stream:
         listener = asyncio.create_task(connection.listen())
         try:
             await writer.run(aiter(self.items))
+        except BaseException:
+            # Also a cancellation: some middlewares complete a response whose application was cancelled.
+            if context is not None:
+                context.broken = connection.started
+            raise
         finally:
             listener.cancel()
             await asyncio.gather(listener, return_exceptions=True)

@@ -15,6 +15,10 @@ _SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _GRACE = 0.25
 
 
+class DeadlineReached(TimeoutError):
+    """The deadline of a request has passed; any other `TimeoutError` is the handler's own."""
+
+
 @define(eq=False)
 class Deadline:
     """The deadline of a request, by the event loop's clock: its calls end at `until`, its handler at `end`."""
@@ -28,15 +32,20 @@ class Deadline:
         """Return the seconds until the deadline, in any thread; raise a `TimeoutError` if it has passed."""
         remaining = self.until - self._loop.time()
         if remaining <= 0:
-            raise TimeoutError
+            raise DeadlineReached
         return remaining
 
     def hand_over(self) -> None:
         """Disable the timeout of the request: from here on the caller enforces the deadline."""
         if self._timeout.expired():
             # The handler suppressed its cancellation.
-            raise TimeoutError
+            raise DeadlineReached
         self._timeout.reschedule(None)
+
+    def disarm(self) -> None:
+        """Disable the timeout of the request, whose response is complete; if it has passed, it stays so."""
+        if not self._timeout.expired():
+            self._timeout.reschedule(None)
 
 
 @asynccontextmanager
@@ -44,12 +53,18 @@ async def limited(seconds: float) -> AsyncIterator[Deadline]:
     """Enforce a deadline, in seconds from now, on the body of the `with` statement.
 
     Raises:
-        TimeoutError: it has passed.
+        DeadlineReached: it has passed.
     """
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
-    async with asyncio.timeout_at(until + _GRACE) as timeout:
-        yield Deadline(until, until + _GRACE, loop, timeout)
+    timeout = asyncio.timeout_at(until + _GRACE)
+    try:
+        async with timeout:
+            yield Deadline(until, until + _GRACE, loop, timeout)
+    except TimeoutError:
+        if timeout.expired():
+            raise DeadlineReached from None
+        raise
 
 
 def read_seconds(name: str | None, values: Sequence[str], limit: float | None) -> float | None:

@@ -8,7 +8,7 @@ from attrs import frozen
 from detective_async.integrations.web.headers import with_defaults
 from detective_async.integrations.web.json_bytes import dump_json
 from detective_async.integrations.web.server_events import COMMENT, ServerEvent, encode_event, encode_retry
-from detective_async.settings.arguments import seconds_problem
+from detective_async.settings.arguments import seconds_problem, shown
 
 _HEADERS: Mapping[str, str] = {
     "Cache-Control": "no-store",
@@ -16,6 +16,9 @@ _HEADERS: Mapping[str, str] = {
     # Disables the response buffering of nginx.
     "X-Accel-Buffering": "no",
 }
+
+#: Seconds. Larger numbers are no waits, and infinity cannot be written.
+_MAX_RETRY = 1_000_000_000
 
 
 @frozen(kw_only=True)
@@ -73,9 +76,13 @@ def events(
     """Return the format with a server-sent event per item.
 
     Raises:
-        ValueError: the heartbeat or the timeout is not a positive number.
+        ValueError: the heartbeat or the timeout is not a positive number, or the retry is not from 0 to 1,000,000,000.
     """
     _check_positive(heartbeat=heartbeat, write_timeout=write_timeout)
+    if retry is not None and retry != 0:
+        _check_positive(retry=retry)
+        if retry > _MAX_RETRY:
+            raise ValueError(f"retry must be at most {_MAX_RETRY} seconds, got {shown(retry)}")
 
     def encode(item: Any) -> bytes:
         if isinstance(item, ServerEvent):

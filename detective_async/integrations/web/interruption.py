@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from detective_async.integrations.web.deadline import DeadlineReached
+
 #: Seconds between checks. Servers do not notify handlers of every change, so it is looked for: by a timer, which is
 #: cheaper than a task for each of hundreds of streams.
 CHECK_INTERVAL = 0.1
@@ -24,7 +26,7 @@ async def interruptible(find_reason: Callable[[], Exception | None], end: float 
 
     Raises:
         Exception: the reason.
-        TimeoutError: the time limit has passed.
+        DeadlineReached: the time limit has passed.
     """
     loop = asyncio.get_running_loop()
     handle: asyncio.TimerHandle
@@ -39,8 +41,9 @@ async def interruptible(find_reason: Callable[[], Exception | None], end: float 
         elif not timeout.expired():
             timeout.reschedule(loop.time())
 
+    timeout = asyncio.timeout_at(end)
     try:
-        async with asyncio.timeout_at(end) as timeout:
+        async with timeout:
             handle = loop.call_later(CHECK_INTERVAL, check, check)
             try:
                 yield
@@ -48,6 +51,8 @@ async def interruptible(find_reason: Callable[[], Exception | None], end: float 
                 handle.cancel()
     except TimeoutError:
         if reason is None:
+            if timeout.expired():
+                raise DeadlineReached from None
             raise
     else:
         return

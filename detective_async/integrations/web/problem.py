@@ -22,6 +22,7 @@ from detective_async.errors import (
     ServiceError,
     WaiterTimeout,
 )
+from detective_async.integrations.web.deadline import DeadlineReached
 from detective_async.retry.policy import FailureKind, failure_kind
 
 CONTENT_TYPE = "application/problem+json"
@@ -100,7 +101,9 @@ def make_problem(
     if not 400 <= status < 600:  # noqa: PLR2004 - HTTP's own numbers
         raise ValueError(f"a problem has a status from 400 to 599, not {status}")
     present = {name: value for name, value in members.items() if value is not None}
-    return Problem(status=status, title=title or _phrase(status), detail=detail, members=present, headers=headers or {})
+    # The body's length is that of the document.
+    kept = {name: value for name, value in (headers or {}).items() if name.lower() != "content-length"}
+    return Problem(status=status, title=title or _phrase(status), detail=detail, members=present, headers=kept)
 
 
 def _phrase(status: int) -> str:
@@ -135,7 +138,9 @@ def log_problem(logger: logging.Logger, error: BaseException, *, method: str, pa
     if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("Error handling request from %s", remote, exc_info=error)
     elif problem.status > HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, ShuttingDown):
-        logger.warning("%s %s: %d %s", method, path, problem.status, problem.detail)
+        # The place of a timeout is known only where it is the deadline of the request.
+        own = error if isinstance(error, TimeoutError) and not isinstance(error, DeadlineReached) else None
+        logger.warning("%s %s: %d %s", method, path, problem.status, problem.detail, exc_info=own)
     if isinstance(error, TimeoutError) and method not in _SAFE:
         # The handler was interrupted at an unknown point.
         return evolve(problem, members={**problem.members, "outcome_unknown": True})

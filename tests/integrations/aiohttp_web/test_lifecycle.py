@@ -2,6 +2,9 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -115,6 +118,40 @@ async def test_role_is_assumed_once(sim: DetectiveSimulator) -> None:
     assert [request.operation for request in sim.requests].count("AssumeRole") == 1
 
 
+#: What is no credentials. To a client, None means its own.
+NO_CREDENTIALS: dict[str, Callable[[str], Any]] = {
+    "None": lambda _: None,
+    "a number": lambda _: 5,
+    "a secret": lambda _: SECRET,
+    "a coroutine": lambda _: asyncio.sleep(0),
+    "a provider that returns None": lambda _: partial(asyncio.sleep, 0),
+}
+
+
+@pytest.mark.parametrize("kind", NO_CREDENTIALS)
+async def test_function_returns_no_credentials(
+    kind: str, sim: DetectiveSimulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The server's own are not used in their place, and the next request asks again."""
+    asked: list[str] = []
+
+    def source(account_id: str) -> Any:
+        asked.append(account_id)
+        return NO_CREDENTIALS[kind](account_id)
+
+    async with serving_routes({"/": graphs}, client_of(sim), account_credentials=source) as site:
+        problems = [(await site.get(f"/?account={OTHER}")).problem() for _ in range(2)]
+    assert [problem["status"] for problem in problems] == [500, 500]
+    assert not sim.requests
+    if kind == "a provider that returns None":
+        assert problems[0]["code"] == "CredentialsError"
+    else:
+        assert problems[0]["code"] == "ConfigurationError"
+        assert asked == [OTHER, OTHER]
+        assert f"account_credentials, called for {OTHER}: credentials must be" in caplog.text
+    assert SECRET not in f"{problems} {caplog.text}"
+
+
 def test_cached_providers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Providers are cached up to a limit; plain credentials are not."""
     asked: list[str] = []
@@ -175,6 +212,20 @@ def test_invalid_deadline(deadline: float) -> None:
     with pytest.raises(ParameterError, match="deadline: must be a positive number"):
         setup(app, deadline=deadline)
     assert not app.middlewares
+
+
+@pytest.mark.parametrize("name", ["", "x y", "é", "X-A\r\nB", "X-A\n", 5])
+def test_invalid_deadline_header(name: Any) -> None:
+    """It is refused: no request could have it."""
+    with pytest.raises(ParameterError, match="deadline_header: expected the name of a header"):
+        setup(web.Application(), deadline_header=name)
+
+
+@pytest.mark.parametrize("source", [KEYS, "111122223333", asyncio.sleep], ids=["keys", "text", "async"])
+def test_invalid_account_credentials(source: Any) -> None:
+    """What is no function, or is async, is refused at once, and not by each request."""
+    with pytest.raises(ParameterError, match="account_credentials: expected a plain callable"):
+        setup(web.Application(), account_credentials=source)
 
 
 def test_setup_twice_or_late() -> None:

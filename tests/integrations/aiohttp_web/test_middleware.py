@@ -260,3 +260,48 @@ async def test_disconnect(moment: str, caplog: pytest.LogCaptureFixture) -> None
         await asyncio.sleep(0.01)
     assert caught or moment == "in the body"
     assert not warnings_of(caplog)
+
+
+async def test_returned_exceptions() -> None:
+    """They are problems, with the path, as if they were raised; redirects stay what they are."""
+
+    async def missing(_request: web.Request) -> web.StreamResponse:
+        return web.HTTPNotFound(text="no such page")
+
+    async def elsewhere(_request: web.Request) -> web.StreamResponse:
+        return web.HTTPFound("/there")
+
+    async with serving_routes({"/": missing, "/found": elsewhere}) as site:
+        problem, found = (await site.get("/")).problem(), await site.get("/found")
+    assert (problem["status"], problem["detail"], problem["instance"]) == (404, "no such page", "/")
+    assert (found.status, found.headers["Location"]) == (302, "/there")
+
+
+async def test_no_response(caplog: pytest.LogCaptureFixture) -> None:
+    """A handler that returns something else is a 500, and the log says what."""
+
+    async def nothing(_request: web.Request) -> Any:
+        """Return nothing."""
+
+    async with serving_routes({"/": nothing}) as site:
+        assert (await site.get("/")).problem()["status"] == 500
+    assert "the handler returned None" in caplog.text
+
+
+@pytest.mark.parametrize("deadline", [None, 60])
+async def test_timeout_of_the_handler(deadline: float | None, caplog: pytest.LogCaptureFixture) -> None:
+    """One that is not the request's deadline is logged with its place."""
+    error = TimeoutError("the database does not respond")
+    async with serving_routes({"/": raising(lambda: error)}, deadline=deadline) as site:
+        assert (await site.get("/")).problem()["status"] == 504
+    [record] = warnings_of(caplog)
+    assert record.exc_info is not None
+    assert record.exc_info[1] is error
+
+
+async def test_length_of_a_problem() -> None:
+    """It is that of the document, whatever the handler says."""
+    routes = {"/": raising(lambda: ProblemError(404, headers={"content-length": "3", "X-A": "1"}))}
+    async with serving_routes(routes) as site:
+        reply = await site.get("/")
+    assert (reply.problem()["title"], reply.headers["X-A"]) == ("Not Found", "1")

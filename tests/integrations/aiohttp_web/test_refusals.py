@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from aiohttp.typedefs import Handler
 from integrations.aiohttp_web.site import idle_client, make_app, serving, warnings_of
 
 from detective_async.integrations.aiohttp_web import setup
+from detective_async.integrations.aiohttp_web.refusals import _make_server, _Server
 
 _REFUSED = "The request is not valid HTTP, or its head is too large."
 #: Bytes on a new connection, and the status and detail of the problem.
@@ -103,3 +105,60 @@ async def test_errors_outside_of_the_middleware(caplog: pytest.LogCaptureFixture
     assert json.loads(body) == {"type": "about:blank", "title": "Internal Server Error", "status": 500}
     assert [record.levelno for record in warnings_of(caplog)] == [logging.ERROR]
     assert "a secret" in caplog.text
+
+
+@web.middleware
+async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse a request with a cookie and a header."""
+    error = web.HTTPUnauthorized(reason="Please", headers={"WWW-Authenticate": "Basic"})
+    error.set_cookie("sid", "gone")
+    if "close" in request.query:
+        error.force_close()
+    if "inner" in request.query:
+        return await handler(request)
+    raise error
+
+
+@pytest.mark.parametrize("closes", [False, True])
+@pytest.mark.parametrize("first", [False, True])
+async def test_exceptions_of_other_middlewares(first: bool, closes: bool) -> None:
+    """Also outside of the package's, they keep their reason, headers, cookies and connection."""
+    app = make_app({"/": read})
+    app.middlewares.insert(0 if first else 1, refuse)
+    async with serving(app) as site:
+        replies = [await site.get("/?close" if closes else "/") for _ in range(2)]
+        count = len(site.runner.server.connections) if site.runner.server else 0
+        assert (await site.get("/?inner")).status == 200
+    for reply in replies:
+        assert reply.problem()["title"] == "Please"
+        assert (reply.status, reply.headers["WWW-Authenticate"]) == (401, "Basic")
+        assert reply.cookies["sid"].value == "gone"
+        assert (reply.headers.get("Connection") == "close") is closes
+    assert closes or count == 1
+
+
+async def test_own_server_and_connections() -> None:
+    """What an app makes of its own classes is left alone."""
+
+    class OwnConnection(web.RequestHandler):
+        __slots__ = ()
+
+    class OwnServer(web.Server):
+        pass
+
+    class Maker(web.Server):
+        def __call__(self) -> web.RequestHandler:
+            connection = super().__call__()
+            connection.__class__ = OwnConnection
+            return connection
+
+    async def answer(_request: web.BaseRequest) -> web.StreamResponse:
+        raise NotImplementedError
+
+    server = _make_server(lambda **_: OwnServer(answer))
+    assert type(server) is OwnServer
+    assert type(_make_server(lambda **_: web.Server(answer))) is _Server
+    assert type(server()) is web.RequestHandler
+    made = web.Server(answer)
+    made.__class__ = type("Both", (_Server, Maker), {})
+    assert type(made()) is OwnConnection

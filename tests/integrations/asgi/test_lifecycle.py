@@ -1,12 +1,13 @@
 """Under ASGI, the app's client or fleet lives from its startup to its shutdown."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
-from integrations.aiohttp_web.site import ADMINISTRATOR, client_of, idle_client
+from integrations.aiohttp_web.site import ADMINISTRATOR, client_of, idle_client, warnings_of
 from integrations.asgi.site import make_app, serving, serving_routes
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -19,6 +20,7 @@ from detective_async.integrations.asgi import DetectiveMiddleware, get_client, g
 from detective_async.testing import DetectiveSimulator
 
 OTHER = "444455556666"
+SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"  # AWS's own example
 
 
 async def graphs(request: Request) -> Any:
@@ -101,6 +103,40 @@ async def test_role_is_assumed_once(sim: DetectiveSimulator) -> None:
     assert [request.operation for request in sim.requests].count("AssumeRole") == 1
 
 
+#: What is no credentials. To a client, None means its own.
+NO_CREDENTIALS: dict[str, Callable[[str], Any]] = {
+    "None": lambda _: None,
+    "a number": lambda _: 5,
+    "a secret": lambda _: SECRET,
+    "a coroutine": lambda _: asyncio.sleep(0),
+    "a provider that returns None": lambda _: partial(asyncio.sleep, 0),
+}
+
+
+@pytest.mark.parametrize("kind", NO_CREDENTIALS)
+async def test_function_returns_no_credentials(
+    kind: str, sim: DetectiveSimulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The server's own are not used in their place, and the next request asks again."""
+    asked: list[str] = []
+
+    def source(account_id: str) -> Any:
+        asked.append(account_id)
+        return NO_CREDENTIALS[kind](account_id)
+
+    async with serving_routes({"/": graphs}, client_of(sim), account_credentials=source) as site:
+        problems = [(await site.get(f"/?account={OTHER}")).problem() for _ in range(2)]
+    assert [problem["status"] for problem in problems] == [500, 500]
+    assert not sim.requests
+    if kind == "a provider that returns None":
+        assert problems[0]["code"] == "CredentialsError"
+    else:
+        assert problems[0]["code"] == "ConfigurationError"
+        assert asked == [OTHER, OTHER]
+        assert f"account_credentials, called for {OTHER}: credentials must be" in caplog.text
+    assert SECRET not in f"{problems} {caplog.text}"
+
+
 async def test_no_credentials_of_accounts() -> None:
     """The server's own are not used for another account."""
     async with serving_routes({"/": graphs}) as site:
@@ -152,9 +188,9 @@ async def test_not_set_up() -> None:
     assert "pass one as its source" in seen[1]
 
 
-@pytest.mark.parametrize("ends", ["raises", "returns", "raises after its startup event", "reads nothing"])
-async def test_app_without_lifespan(ends: str, sim: DetectiveSimulator) -> None:
-    """The client is opened and closed nevertheless."""
+@pytest.mark.parametrize("ends", ["raises", "returns after its startup event", "reads nothing"])
+async def test_app_without_lifespan(ends: str, sim: DetectiveSimulator, caplog: pytest.LogCaptureFixture) -> None:
+    """The client is opened and closed nevertheless; an exception is logged, because it may be a failure."""
     client = client_of(sim)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -170,6 +206,24 @@ async def test_app_without_lifespan(ends: str, sim: DetectiveSimulator) -> None:
         assert (await site.get("/")).status == 200
         assert not client._transport.pool.closed
     assert client._transport.pool.closed
+    logged = [(record.name, record.getMessage()) for record in warnings_of(caplog)]
+    text = "The app supports no lifespans, or failed before its startup: ValueError('only HTTP')"
+    assert logged == ([("detective_async.asgi", text)] if ends == "raises" else [])
+
+
+async def test_app_raises_at_its_startup(caplog: pytest.LogCaptureFixture) -> None:
+    """An app that has received its startup event and raises is not served."""
+
+    async def app(_scope: Any, receive: Any, _send: Any) -> None:
+        await receive()
+        raise RuntimeError("the database is down")
+
+    client = idle_client()
+    with pytest.raises(AssertionError, match="did not start"):
+        async with serving(DetectiveMiddleware(app, client)):
+            pass
+    assert client._transport.pool.closed
+    assert "the database is down" in caplog.text
 
 
 async def test_app_with_its_own_lifespan(sim: DetectiveSimulator) -> None:

@@ -1,7 +1,9 @@
 """Under ASGI, exceptions of handlers become problem responses, and deadlines are enforced."""
 
 import asyncio
+import contextlib
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,15 +11,18 @@ from typing import Any
 import aiohttp
 import pytest
 from integrations.aiohttp_web.site import ADMINISTRATOR, warnings_of
-from integrations.asgi.site import Handle, both, serving_routes, streaming
+from integrations.asgi.site import Handle, both, make_app, serving, serving_routes, streaming
 from integrations.library_errors import STATUSES, make
+from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
+from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, StreamingResponse
 from support.programs import finish
+from support.wire_server import until
 
-from detective_async import DetectiveClient, DetectiveError, ParameterError, TooManyRequestsException
-from detective_async.integrations.asgi import DetectiveMiddleware, ProblemError, get_client, to_json
+from detective_async import DetectiveClient, DetectiveError, ParameterError, Timeouts, TooManyRequestsException
+from detective_async.integrations.asgi import DetectiveMiddleware, ProblemError, get_client, stream_ndjson, to_json
 from detective_async.testing import DetectiveSimulator, Fault, Latency
 
 HEADER = "X-Request-Timeout"
@@ -72,6 +77,16 @@ async def test_problem_error(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(ValueError, match="not 200"):
         ProblemError(200)
     assert not warnings_of(caplog)
+
+
+async def test_length_of_a_problem() -> None:
+    """It is that of the document, whatever the handler says."""
+    routes = {"/": raising(lambda: ProblemError(404, headers={"content-length": "3", "X-A": "1"}))}
+    async with serving_routes(routes) as site:
+        reply = await site.get("/")
+    assert reply.problem()["title"] == "Not Found"
+    assert reply.headers["X-A"] == "1"
+    assert reply.headers.getall("Content-Length") == [str(len(reply.body))]  # type: ignore[attr-defined] # aiohttp's
 
 
 async def test_other_exceptions() -> None:
@@ -135,6 +150,81 @@ async def test_deadline_of_streams(stream: Callable[..., Any]) -> None:
     assert b"event: end" not in response.body
     assert b'"status":504' in none.body
     assert none.status == (200 if b"event:" in none.body else 504)
+
+
+@pytest.mark.parametrize("base", [False, True])
+async def test_background_tasks(base: bool) -> None:
+    """They follow the response, so that the deadline does not apply to them, nor to their calls."""
+    seen: list[Any] = []
+
+    async def work(request: Request) -> None:
+        await asyncio.sleep(0.6)
+        seen.append(get_client(request)._transport.timeouts.total)
+
+    async def answer(request: Request) -> Any:
+        return JSONResponse({}, background=BackgroundTask(work, request))
+
+    app = make_app({"/": answer}, deadline=0.2)
+    if base:
+        app.add_middleware(BaseHTTPMiddleware, dispatch=lambda request, call_next: call_next(request))
+    async with serving(app) as site:
+        assert (await site.get("/")).status == 200
+        await until(lambda: seen, "the task has ended")
+    assert seen == [Timeouts().total]
+
+
+async def test_handler_ignores_its_cancellation() -> None:
+    """Its response is sent."""
+
+    async def stubborn(request: Request) -> Any:
+        with contextlib.suppress(asyncio.CancelledError):
+            await wait(request)
+        return JSONResponse("late")
+
+    async with serving_routes({"/": stubborn}, deadline=0.05) as site:
+        assert (await site.get("/")).body == b'"late"'
+
+
+@pytest.mark.parametrize("deadline", [None, 60])
+async def test_timeout_of_the_handler(deadline: float | None, caplog: pytest.LogCaptureFixture) -> None:
+    """One that is not the request's deadline is logged with its place."""
+    error = TimeoutError(110, "the database does not respond")
+    async with serving_routes({"/": raising(lambda: error)}, deadline=deadline) as site:
+        assert (await site.get("/")).problem()["status"] == 504
+    [record] = warnings_of(caplog)
+    assert record.exc_info is not None
+    assert record.exc_info[1] is error
+
+
+async def test_deadline_is_logged_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    """It is known where that comes from, of a handler as of a stream."""
+
+    async def items() -> AsyncIterator[int]:
+        await asyncio.Event().wait()
+        yield 1
+
+    async def late(request: Request) -> Any:
+        time.sleep(0.02)  # noqa: ASYNC251 - so that the deadline passes without a cancellation
+        return JSONResponse(get_client(request).region)
+
+    routes = {"/": wait, "/stream": streaming(stream_ndjson, lambda _: items()), "/late": late}
+    async with serving_routes(routes, deadline=0.01) as site:
+        for path in routes:
+            assert (await site.get(path)).problem()["status"] == 504
+    assert [record.exc_info for record in warnings_of(caplog)] == [None] * 3
+
+
+@both
+async def test_timeout_of_a_stream(stream: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
+    """So is one of an iterator."""
+
+    async def items() -> AsyncIterator[int]:
+        yield 1
+        raise TimeoutError("the database does not respond")
+
+    async with serving_routes({"/": streaming(stream, lambda _: items())}, deadline=60) as site:
+        assert b'"status":504' in (await site.get("/")).body
+    assert "the database does not respond" in caplog.text
 
 
 async def test_call_reaches_the_deadline(sim: DetectiveSimulator) -> None:

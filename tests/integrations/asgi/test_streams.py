@@ -116,6 +116,12 @@ async def test_without_the_middleware() -> None:
         assert (await site.get("/")).body == b"0\n1\n"
 
 
+async def test_failure_without_the_middleware() -> None:
+    """It is the framework's."""
+    with pytest.raises(PaginationError):
+        await Server().run(stream_ndjson(counting(0, PaginationError("A"))))
+
+
 @both
 async def test_head(stream: Stream) -> None:
     """HEAD has the headers of GET, takes no items, and closes the iterator."""
@@ -169,6 +175,14 @@ def test_invalid_seconds(name: str) -> None:
     """They are an error in the handler."""
     with pytest.raises(ValueError, match=f"{name} must be a positive number of seconds"):
         stream_events(counting(1), **{name: 0})  # type: ignore[arg-type] # for mypy, it may be any of them
+
+
+@pytest.mark.parametrize("retry", [-1, True, float("nan"), float("inf"), "1"])
+def test_invalid_retry(retry: Any) -> None:
+    """It is an error in the handler, too; a browser may reconnect at once."""
+    with pytest.raises(ValueError, match=r"retry must be (a positive number of|at most 1000000000) seconds"):
+        stream_events(counting(1), retry=retry)
+    stream_events(counting(1), retry=0)
 
 
 @both
@@ -269,6 +283,24 @@ async def test_deadline_while_writing(stream: Stream, base: bool, caplog: pytest
     assert b'"status":504' not in response
     assert not response.endswith(b"0\r\n\r\n")
     assert "its time is up" in caplog.text
+
+
+@both
+async def test_cancellation_of_an_iterator(stream: Stream) -> None:
+    """The response does not look complete, also where a `BaseHTTPMiddleware` completes it."""
+
+    async def items() -> AsyncIterator[int]:
+        yield 1
+        await asyncio.sleep(0.05)
+        raise asyncio.CancelledError
+
+    app = Starlette(routes=[Route("/", streaming(stream, lambda _: items()))])
+    app.add_middleware(BaseHTTPMiddleware, dispatch=lambda request, call_next: call_next(request))
+    app.add_middleware(DetectiveMiddleware, idle_client())
+    async with serving(app) as site, requesting(site) as client:
+        response = await read_all(client)
+    assert response.startswith(b"HTTP/1.1 200")
+    assert not response.endswith(b"0\r\n\r\n")
 
 
 class Server:
