@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import Factory, frozen
 
+from detective_async.cli import signals
 from detective_async.cli.exits import failing
 from detective_async.errors import printable
 
@@ -71,13 +72,14 @@ class Results:
 
 
 def write(results: Results, format_: str, *, show_all: bool = False) -> None:
-    """Write results to standard output.
+    """Write results to standard output, all of them also if there is a signal.
 
     Raises:
         BrokenPipeError: the reader has gone.
         CommandError: they cannot be written.
+        KeyboardInterrupt: there was a signal.
     """
-    with failing("standard output"):
+    with signals.held(), failing("standard output"):
         _write(results, format_, show_all=show_all)
 
 

@@ -488,7 +488,7 @@ def test_a_file_that_is_not_a_checkpoint(a_world: World, main: Main) -> None:
     """Another program's file, a truncated one, or one with nonsense in it is refused in words, and not changed."""
     for content in NO_CHECKPOINTS:
         a_world.checkpoint.write_bytes(content.encode("latin-1"))
-        check_refused(a_world, main(*a_world.to_files()), "members.checkpoint is not a checkpoint\n")
+        check_refused(a_world, main(*a_world.to_files()), "members.checkpoint is not a checkpoint: remove it, or name another one\n")
         assert a_world.checkpoint.read_bytes() == content.encode("latin-1")
         assert not a_world.output.exists()
 

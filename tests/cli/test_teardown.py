@@ -148,3 +148,28 @@ def test_an_interruption_reports_what_is_known(
     monkeypatch.setattr(Job, "run", run)
     ended = program("teardown", *TWO, "--confirm", ADMINISTRATOR)
     assert (ended.code, bool(ended.out)) == (130, has_begun)
+
+
+def test_a_signal_after_the_last_deletion(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The report is written for all that."""
+    apply, close = TeardownPlan.apply, DetectiveClient.aclose
+    ended = []
+
+    async def applied(plan: TeardownPlan, **options: Any) -> TeardownReport:
+        report = await apply(plan, **options)
+        ended.append(True)
+        return report
+
+    async def interrupted(client: DetectiveClient) -> None:
+        if ended:
+            ended.clear()
+            signal.raise_signal(signal.SIGTERM)
+            await asyncio.sleep(0)
+        await close(client)
+
+    monkeypatch.setattr(TeardownPlan, "apply", applied)
+    monkeypatch.setattr(DetectiveClient, "aclose", interrupted)
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    done = program("teardown", "--regions", "eu-west-1", "--confirm", ADMINISTRATOR, "--output", "json")
+    signal.signal(signal.SIGTERM, before)
+    assert (done.code, json.loads(done.out)["ok"]) == (143, True)
