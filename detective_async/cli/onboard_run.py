@@ -38,9 +38,7 @@ _PLAN_COLUMNS = ("account_id", "region", "kind", "reason", "detail", "items", "p
 #: More than a graph can have: the number of removals is asked for afterwards.
 _ANY_NUMBER = 10**9
 #: What makes an account a member, of an organization's graph also an invitation alone.
-_MAKING_MEMBERS = frozenset(
-    {ActionKind.INVITE, ActionKind.REINVITE, ActionKind.ACCEPT, ActionKind.ENABLE_MEMBER}
-)
+_MAKING_MEMBERS = frozenset({ActionKind.INVITE, ActionKind.REINVITE, ActionKind.ACCEPT, ActionKind.ENABLE_MEMBER})
 #: What tables have instead of an account in rows about a graph.
 _GRAPH = {"account_id": "graph"}
 

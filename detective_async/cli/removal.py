@@ -203,9 +203,7 @@ class _Batch:
     def _end(self, problem: str, reason: Reason, error: DetectiveError | None = None) -> None:
         self.rows = [self._row(account_id, problem, reason, error) for account_id in self._account_ids]
 
-    def _row(
-        self, account_id: str, problem: str, reason: Reason, error: DetectiveError | None = None
-    ) -> AccountReport:
+    def _row(self, account_id: str, problem: str, reason: Reason, error: DetectiveError | None = None) -> AccountReport:
         where = self._where(account_id)
         after = None if problem.endswith(_MAY_BE_GONE) else where["before"]
         return AccountReport(**where, after=after, problem=problem, error=error, reason=reason)

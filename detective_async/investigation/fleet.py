@@ -124,9 +124,7 @@ def _cases_in(region: str, cases: Iterable[Case]) -> list[Case]:
     """Return new cases for the graphs of a region."""
     partition = partition_of(region)
     return distinct(
-        case
-        for case in cases
-        if case.problem is None and case.partition == partition and case.region in (None, region)
+        case for case in cases if case.problem is None and case.partition == partition and case.region in (None, region)
     )
 
 

@@ -55,6 +55,12 @@ ENDLESS = f"arn:aws:iam::{ACCOUNTS[1]}:role/deploy/Endless"
 KIM = f"arn:aws:iam::{ACCOUNTS[2]}:user/people/kim"
 
 
+def finding(region: str = REGIONS[0], partition: str = "aws") -> dict[str, Any]:
+    """Return a finding of a region that names a role of a partition."""
+    role = {"Type": "AwsIamRole", "Id": RELEASE.replace("arn:aws:", f"arn:{partition}:")}
+    return {**ASFF, "Region": region, "Resources": [role]}
+
+
 def investigations(program: Program) -> set[str]:
     """Return the entities that the simulator has investigations of, in the first region."""
     graphs = [one for one in program.sim.dump()["graphs"] if one["region"] == REGIONS[0]]
@@ -448,12 +454,12 @@ def test_a_finding_of_another_partition(program: Program) -> None:
     ended = program("investigate", "--findings", "findings.json", "--output", "json")
     texts = [one["error"]["message"].rpartition(": ")[2] for one in json.loads(ended.out)["reports"]]
     assert (ended.code, sorted(texts)) == (1, [text, "mars-1 is not a region of AWS"])
-    ended = program("investigate", ROLE_ARN, "--regions", "cn-north-1,eu-west-1", "--output", "json")
+    ended = program("investigate", DEPLOY, "--regions", "cn-north-1,eu-west-1", "--output", "json")
     assert (ended.code, [one["region"] for one in json.loads(ended.out)["reports"] if one["error"]]) == (
         1,
         ["cn-north-1"],
     )
-    ended = program("investigate", ROLE_ARN, "--regions", "cn-north-1", "--output", "json")
+    ended = program("investigate", DEPLOY, "--regions", "cn-north-1", "--output", "json")
     assert (ended.code, len(json.loads(ended.out)["reports"])) == (1, 1)
 
 
@@ -466,7 +472,7 @@ def test_an_arn_of_another_partition(program: Program) -> None:
         1,
         "the partition aws-cn, and eu-west-1 of aws: use its own regions",
     )
-    ended = program("investigate", ROLE_ARN.replace("arn:aws:", "arn:aws-cn:"), "--output", "json")
+    ended = program("investigate", DEPLOY.replace("arn:aws:", "arn:aws-cn:"), "--output", "json")
     (report,) = json.loads(ended.out)["reports"]
     assert report["error"]["message"] == "no administrator was asked in its partition, aws-cn"
     assert "StartInvestigation" not in program.changes
@@ -481,11 +487,12 @@ def test_a_finding_without_a_region(program: Program) -> None:
     assert (ended.code, ended.err) == (0, "findings without a region are investigated in eu-west-1\n")
 
 
-def test_many_findings_are_few_lines(program: Program) -> None:
+def test_many_findings_are_few_lines() -> None:
     """What is skipped has a line for each reason and name; what to do about it is said once."""
     names = [investigate_run.SkippedEntity(reason=SkipReason.PATH_UNKNOWN, what=f"Role {n % 2}") for n in range(10)]
     first, second = investigate_run.lines_of(names)
-    assert first.startswith("Role 0 (5 findings): the path is not known") and first.endswith("one for each name")
+    assert first.startswith("Role 0 (5 findings): the path is not known")
+    assert first.endswith("one for each name")
     assert second == "Role 1 (5 findings): the path is not known, which is a part of the ARN"
     reports = [InvestigationReport(entity=f"arn{n}", region="eu-west-1", detail=DETAIL) for n in range(100)]
     failed = InvestigationReport(entity="arn", region="eu-west-1", error=ValueError("no"))

@@ -647,8 +647,10 @@ def test_a_signal_after_the_last_change(onboard: Onboard, monkeypatch: pytest.Mo
         if ended:
             ended.clear()
             signal.raise_signal(signal.SIGINT)
+        try:
             await asyncio.sleep(0)
-        await close(client)
+        finally:
+            await close(client)
 
     monkeypatch.setattr(MembershipPlan, "apply", applied)
     monkeypatch.setattr(DetectiveClient, "aclose", interrupted)

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from cli.conftest import Program
 
+from detective_async import DetectiveClient
 from detective_async.cli.demo_world import ACCOUNTS, ADMINISTRATOR, CLOSED, REGIONS
 from detective_async.cli.options import Job
-from detective_async.membership import TeardownPlan
+from detective_async.membership import TeardownPlan, TeardownReport
 from detective_async.testing import Failure, Fault, Latency
 
 TWO = ["--regions", ",".join(REGIONS[:2])]
@@ -164,8 +165,10 @@ def test_a_signal_after_the_last_deletion(program: Program, monkeypatch: pytest.
         if ended:
             ended.clear()
             signal.raise_signal(signal.SIGTERM)
+        try:
             await asyncio.sleep(0)
-        await close(client)
+        finally:
+            await close(client)
 
     monkeypatch.setattr(TeardownPlan, "apply", applied)
     monkeypatch.setattr(DetectiveClient, "aclose", interrupted)

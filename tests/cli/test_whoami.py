@@ -213,7 +213,7 @@ def test_keys_that_the_configured_region_does_not_know(program: Program, monkeyp
     monkeypatch.setenv("AWS_REGION", "cn-north-1")
     ended = program("whoami", "--regions", "eu-west-1", "--output", "json")
     assert (ended.code, json.loads(ended.out)["account_id"]) == (0, ADMINISTRATOR)
-    program.sim.close_region("eu-west-1")
+    monkeypatch.setenv("AWS_REGION", "us-gov-west-1")
     program.sim.inject(Fault(Failure(403, "AccessDenied", "no"), "GetCallerIdentity"))
     ended = program("whoami", "--regions", "eu-west-1")
     assert (ended.code, "AccessDenied" in ended.err) == (1, True)
