@@ -16,8 +16,8 @@ from detective_async.api.models.members import MemberStatus
 from detective_async.api.values import to_dict
 from detective_async.cli import output as outputs
 from detective_async.cli.account_lists import active_ids, read_ids
-from detective_async.cli.caller import find_caller
-from detective_async.cli.exits import DONE, FAILED, error_line
+from detective_async.cli.caller import Caller, find_caller
+from detective_async.cli.exits import DONE, FAILED, CommandError, error_line
 from detective_async.cli.inventory_file import Csv, Format, Ndjson, Output, TargetKey
 from detective_async.cli.options import Job
 from detective_async.client.client import ClientOptions, DetectiveClient
@@ -161,8 +161,7 @@ class Inventory:
         return report.exit_code
 
     async def _run(self, listed: list[str] | None, report: Report) -> None:
-        need_account = not (self.organization or listed or self.job.account)
-        caller = await find_caller(self.job, need_account=need_account)
+        caller = await self._caller()
         job, regions = caller.job, caller.regions
         for text in caller.elsewhere.values():
             report.failures.append(f"failed: {text}")
@@ -170,7 +169,7 @@ class Inventory:
             async with job.client() as client:
                 account_ids = active_ids(await list_accounts(client), job.say)
         else:
-            account_ids = listed or [str(job.account or caller.account_id)]
+            account_ids = listed or [str(caller.account_id)]
         fleet = self._fleet(job, account_ids, regions)
         sink: Output | _Collected = _Collected()
         if job.output in _STREAMED:
@@ -190,6 +189,16 @@ class Inventory:
             report.failures.append(f"failed: {error_line(error)}")
         if isinstance(sink, _Collected):
             outputs.write(_results(sink.members, report), job.output, show_all=job.show_all)
+
+    async def _caller(self) -> Caller:
+        """Return who calls, and the regions to read."""
+        if self.job.role_name is not None:
+            # Its ARN is of one partition, so that a fleet refuses regions of several.
+            return Caller(self.job, self.job.account, await self.job.region_names(), {})
+        caller = await find_caller(self.job, need_account=True)
+        if not caller.regions:
+            raise CommandError("; ".join(caller.elsewhere.values()))
+        return caller
 
     def _fleet(self, job: Job, account_ids: list[str], regions: list[str]) -> DetectiveFleet:
         options: ClientOptions = {"endpoint_url": job.endpoint_url, "profile": job.profile}

@@ -205,8 +205,9 @@ class _Batch:
 
     def _row(self, account_id: str, problem: str, reason: Reason, error: DetectiveError | None = None) -> AccountReport:
         where = self._where(account_id)
-        after = None if problem.endswith(_MAY_BE_GONE) else where["before"]
-        return AccountReport(**where, after=after, problem=problem, error=error, reason=reason)
+        if problem.endswith(_MAY_BE_GONE):
+            return AccountReport(**where, problem=problem, reason=reason, maybe_done=(ActionKind.REMOVE,))
+        return AccountReport(**where, after=where["before"], problem=problem, error=error, reason=reason)
 
     def _where(self, account_id: str) -> dict[str, Any]:
         before = self._region.members[account_id].status

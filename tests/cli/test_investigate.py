@@ -489,7 +489,7 @@ def test_a_finding_without_a_region(program: Program) -> None:
 
 def test_many_findings_are_few_lines() -> None:
     """What is skipped has a line for each reason and name; what to do about it is said once."""
-    names = [investigate_run.SkippedEntity(reason=SkipReason.PATH_UNKNOWN, what=f"Role {n % 2}") for n in range(10)]
+    names = [SkippedEntity(reason=SkipReason.PATH_UNKNOWN, what=f"Role {n % 2}") for n in range(10)]
     first, second = investigate_run.lines_of(names)
     assert first.startswith("Role 0 (5 findings): the path is not known")
     assert first.endswith("one for each name")

@@ -607,7 +607,7 @@ def test_an_interrupted_removal(onboard: Onboard, monkeypatch: pytest.MonkeyPatc
         ended = onboard.program(*arguments)
     rows = json.loads(ended.out)["rows"]
     text = "interrupted while it was being removed: it may be gone"
-    assert (ended.code, [(one["problem"], one["after"]) for one in rows]) == (130, [(text, None)] * 2)
+    assert (ended.code, [(one["problem"], one["maybe_done"]) for one in rows]) == (130, [(text, ["remove"])] * 2)
     assert "run the same command again to continue" in ended.err
     ended = onboard.program(*arguments)
     assert (ended.code, [one["region"] for one in json.loads(ended.out)["rows"]]) == (0, ["us-east-1"])

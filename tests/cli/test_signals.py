@@ -65,7 +65,7 @@ def test_the_second_signal_ends_at_once() -> None:
 @pytest.mark.parametrize("number", BOTH)
 def test_what_is_held_is_whole(number: signal.Signals) -> None:
     """A signal waits for its end, and then does what it does elsewhere; the second one ends it at once."""
-    seen = []
+    seen: list[object] = []
 
     def write(times: int) -> None:
         with signals.held():
