@@ -29,7 +29,7 @@ def read_text(name: str) -> str:
     """
     content = sys.stdin.buffer.read() if name == STANDARD_INPUT else Path(name).read_bytes()
     if content.startswith(_GZIP):
-        raise CommandError(f"{named(name)}: it is compressed: `gzip -dc` it first, and give {STANDARD_INPUT} or a file")
+        raise CommandError(f"{named(name)}: it is compressed with gzip: decompress it first")
     try:
         # Files of spreadsheets start with a byte order mark.
         encoding = "utf-16" if content.startswith(_UTF_16) else "utf-8-sig"

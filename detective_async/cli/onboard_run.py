@@ -143,8 +143,9 @@ class Onboarding:
         missing = set(self.removed).difference(one.account_id for one in plan.actions)
         if missing and not plan.problems:
             # Removed by an earlier run, or mistyped.
-            text = f"{', '.join(sorted(missing))}: no member in {', '.join(regions)}"
-            plan = evolve(plan, notes=(Note(Reason.NOT_A_MEMBER, f"{text}: nothing to remove"),))
+            names, where = ", ".join(sorted(missing)), ", ".join(regions)
+            note = Note(Reason.NOT_A_MEMBER, f"{names}: no member in {where}: nothing to remove")
+            plan = evolve(plan, notes=(note,))
         return plan
 
     def _members(self) -> ByInvitation | ByOrganization:

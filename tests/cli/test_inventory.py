@@ -168,7 +168,7 @@ WRONG_ACCOUNTS = {
     "empty": (b"\n\n", ["there are no account ids in it"]),
     "binary": (b"\xff\xff1\x000\x00", ["expected text in UTF-8"]),
     "half of UTF-16": (b"\xff\xfe1\x000", ["expected text in UTF-8"]),
-    "compressed": (b"\x1f\x8b\x08\x00", ["it is compressed: `gzip -dc` it first"]),
+    "compressed": (b"\x1f\x8b\x08\x00", ["it is compressed with gzip: decompress it first"]),
 }
 
 
