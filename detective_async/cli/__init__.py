@@ -20,11 +20,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: those after the command's name; None takes those of the process, which ends afterwards.
     """
-    if (code := _check_streams()) is not None:
-        return code
     with signals.handled(at_the_end=arguments is None):
         try:
-            return _run(arguments)
+            code = _check_streams()
+            return _run(arguments) if code is None else code
         except KeyboardInterrupt:
             # While modules were imported; later ones are handled where they occur.
             what, code = signals.outcome()
@@ -34,12 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _check_streams() -> int | None:
     """Replace closed standard streams, which Python has none of; return the exit code if there is nowhere to write."""
-    from pathlib import Path  # noqa: PLC0415 - rarely needed, and a signal before `main` has no handler
-
+    # Without pathlib, whose import takes milliseconds.
     if sys.stdin is None:
-        sys.stdin = Path(os.devnull).open()  # noqa: SIM115 - for the rest of the process
+        sys.stdin = open(os.devnull)  # noqa: PTH123, SIM115 - for the rest of the process
     if sys.stderr is None:
-        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
+        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
     if sys.stdout is None:
         sys.stderr.write("detective-async: standard output is closed: nothing was done\n")
         return _EXIT_USAGE

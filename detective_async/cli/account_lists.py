@@ -15,6 +15,7 @@ from detective_async.organization import OrganizationAccount
 STANDARD_INPUT = "-"
 _SEPARATOR = re.compile("[,;\t]")
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_GZIP = b"\x1f\x8b"
 #: Lines with a problem that are named.
 _NAMED = 20
 
@@ -27,6 +28,8 @@ def read_text(name: str) -> str:
         CommandError: it is not text.
     """
     content = sys.stdin.buffer.read() if name == STANDARD_INPUT else Path(name).read_bytes()
+    if content.startswith(_GZIP):
+        raise CommandError(f"{named(name)}: it is compressed with gzip: decompress it first")
     try:
         # Files of spreadsheets start with a byte order mark.
         encoding = "utf-16" if content.startswith(_UTF_16) else "utf-8-sig"

@@ -77,7 +77,9 @@ def _report(report: InvestigationReport) -> str:
     }
     shown = "".join(f"<dt>{name}</dt><dd>{_text(value)}</dd>" for name, value in facts.items() if value is not None)
     rows = [[row["type"], row["what"], row["where"]] for row in report.rows()]
-    table = _table(("Indicator", "What", "Where"), rows) if rows else "<p>No indicators.</p>"
+    # Of what has failed, nobody knows.
+    nothing = "<p>No indicators.</p>" if report.ok else ""
+    table = _table(("Indicator", "What", "Where"), rows) if rows else nothing
     return f"<section><h2>{_text(report.entity)} {badge}</h2><dl>{shown}</dl>{table}</section>"
 
 

@@ -36,7 +36,7 @@ detective-async inventory --role-name SecurityAudit --accounts accounts.csv --re
     type=common.FILE,
     help="Save the progress in this file, and continue from it.",
 )
-@click.option("--start-over", is_flag=True, help="Begin anew, whatever is in the checkpoint.")
+@click.option("--start-over", is_flag=True, help="Begin anew, whatever job the checkpoint is of.")
 @click.option("--with-email-addresses", is_flag=True, help="Also write the members' e-mail addresses.")
 @click.option(
     "--concurrency",
@@ -66,6 +66,8 @@ def command(**options: Any) -> int:
         raise click.UsageError("--role-name needs --accounts, --organization or --account: where to assume it")
     if options["start_over"] and not options["checkpoint"]:
         raise click.UsageError("--start-over needs --checkpoint: without it, the inventory begins anew anyway")
+    if "-" in (options["file"], options["checkpoint"]):
+        raise click.UsageError("--file and --checkpoint need files; without --file, it is standard output")
     if options["checkpoint"] and not options["file"]:
         raise click.UsageError("--checkpoint needs --file: an incomplete write to standard output cannot be cut off")
     if options["checkpoint"]:

@@ -132,7 +132,7 @@ def read_checkpoint(name: str) -> tuple[dict[str, object], int, set[TargetKey]]:
                 return job, size, {_finished_target(one) for one in finished}
     except (ValueError, RecursionError):
         pass
-    raise CommandError(f"{name} is not a checkpoint")
+    raise CommandError(f"{name} is not a checkpoint: remove it, or name another one")
 
 
 def _finished_target(value: object) -> TargetKey:
@@ -192,7 +192,8 @@ class Output:
                 # A file of its own, since the checkpoint is replaced. It stays: a run that starts while another one
                 # removes it would lock a file that no later run sees.
                 lock(files.enter_context(Path(f"{self._checkpoint}.lock").open("ab")), checkpoint)
-                if self._checkpoint.exists():
+                # An empty one may have been made in advance: nothing would be lost.
+                if self._checkpoint.exists() and not (start_over and self._checkpoint.stat().st_size == 0):
                     self._load(checkpoint, start_over=start_over)
             if path is None:
                 sys.stdout.flush()

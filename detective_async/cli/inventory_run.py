@@ -16,11 +16,11 @@ from detective_async.api.models.members import MemberStatus
 from detective_async.api.values import to_dict
 from detective_async.cli import output as outputs
 from detective_async.cli.account_lists import active_ids, read_ids
-from detective_async.cli.exits import DONE, FAILED, error_line
+from detective_async.cli.caller import Caller, find_caller
+from detective_async.cli.exits import DONE, FAILED, CommandError, error_line
 from detective_async.cli.inventory_file import Csv, Format, Ndjson, Output, TargetKey
 from detective_async.cli.options import Job
 from detective_async.client.client import ClientOptions, DetectiveClient
-from detective_async.client.identity import caller_account
 from detective_async.client.regions import RegionFinding, why_closed
 from detective_async.errors import printable
 from detective_async.fleet import DetectiveFleet, Outcome, OutcomeKind, Target
@@ -161,17 +161,19 @@ class Inventory:
         return report.exit_code
 
     async def _run(self, listed: list[str] | None, report: Report) -> None:
-        job = self.job
-        async with job.client() as client:
-            regions = await job.region_names()
-            if self.organization:
+        caller = await self._caller()
+        job, regions = caller.job, caller.regions
+        for text in caller.elsewhere.values():
+            report.failures.append(f"failed: {text}")
+        if self.organization:
+            async with job.client() as client:
                 account_ids = active_ids(await list_accounts(client), job.say)
-            else:
-                account_ids = listed or [job.account or await caller_account(client)]
-        fleet = self._fleet(account_ids, regions)
+        else:
+            account_ids = listed or [str(caller.account_id)]
+        fleet = self._fleet(job, account_ids, regions)
         sink: Output | _Collected = _Collected()
         if job.output in _STREAMED:
-            sink = self._output(account_ids, regions)
+            sink = self._output(account_ids, [*regions, *caller.elsewhere])
             if sink.was_complete:
                 # The process has crashed just before its end.
                 job.say(f"the inventory of {self.checkpoint} is complete: this is a new one")
@@ -188,8 +190,17 @@ class Inventory:
         if isinstance(sink, _Collected):
             outputs.write(_results(sink.members, report), job.output, show_all=job.show_all)
 
-    def _fleet(self, account_ids: list[str], regions: list[str]) -> DetectiveFleet:
-        job = self.job
+    async def _caller(self) -> Caller:
+        """Return who calls, and the regions to read."""
+        if self.job.role_name is not None:
+            # Its ARN is of one partition, so that a fleet refuses regions of several.
+            return Caller(self.job, self.job.account, await self.job.region_names(), {})
+        caller = await find_caller(self.job, need_account=True)
+        if not caller.regions:
+            raise CommandError("; ".join(caller.elsewhere.values()))
+        return caller
+
+    def _fleet(self, job: Job, account_ids: list[str], regions: list[str]) -> DetectiveFleet:
         options: ClientOptions = {"endpoint_url": job.endpoint_url, "profile": job.profile}
         if job.role_name is not None:
             return DetectiveFleet.assume_role(

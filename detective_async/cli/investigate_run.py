@@ -12,13 +12,13 @@ from attrs import evolve, frozen
 
 from detective_async.api.models.investigations import Severity
 from detective_async.api.values import timestamp_text
-from detective_async.cli import output
+from detective_async.cli import output, signals
 from detective_async.cli.account_lists import STANDARD_INPUT
+from detective_async.cli.caller import find_caller
 from detective_async.cli.exits import DONE, FAILED, CommandError, failing
 from detective_async.cli.investigate_files import read_arns, read_findings
 from detective_async.cli.options import ALL, Job
 from detective_async.cli.words import OPTIONS, option_error
-from detective_async.client.identity import caller_account
 from detective_async.client.regions import RegionFinding, region_finding
 from detective_async.errors import ParameterError
 from detective_async.events import ProgressCounter
@@ -33,13 +33,14 @@ from detective_async.investigation import (
 )
 from detective_async.investigation.cases import malformed
 from detective_async.investigation.entities import is_entity, is_region
-from detective_async.investigation.fleet import not_opted_in
+from detective_async.investigation.fleet import not_asked, not_opted_in
 from detective_async.membership.actions import count
-from detective_async.settings.config import read_settings
 
 _COLUMNS = ("entity", "region", "investigation_id", "severity", "type", "what", "where", "when", "error")
 #: Severities of which a table shows all indicators, the worst first.
 _SEVERE = (Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM)
+#: Investigations that the last lines of a table name one by one.
+_MOST_OUTCOMES = 20
 
 
 @frozen(kw_only=True)
@@ -58,8 +59,7 @@ class Investigating:
     def run(self) -> int:
         """Investigate, and return the exit code."""
         found = self._found()
-        for one in found.skipped:
-            sys.stderr.write(f"skipped: {output.text(f'{one.what}: {explanation_of(one)}')}\n")
+        sys.stderr.writelines(f"skipped: {output.text(line)}\n" for line in lines_of(found.skipped))
         if not found.entities and not any(map(is_entity, self.entities)):
             if self.entities:
                 raise CommandError("; ".join(malformed(one).problem for one in self.entities))
@@ -86,7 +86,7 @@ class Investigating:
             from detective_async.cli.html_report import page  # noqa: PLC0415 - only this format needs it
 
             not_done = [(one.finding or "", one.what, explanation_of(one)) for one in skipped]
-            with failing("standard output"):
+            with signals.held(), failing("standard output"):
                 sys.stdout.write(page(reports, not_done, complete=complete))
                 sys.stdout.flush()
         elif self.job.output != "ndjson":
@@ -111,6 +111,8 @@ class Investigating:
                 only = ", ".join(job.regions)
                 job.say(f"warning: there are findings from {', '.join(other)}, which are investigated in {only} only")
             return job, [evolve(one, region=None) for one in wanted]
+        if any(one.region is None for one in entities):
+            job.say(f"findings without a region are investigated in {job.first_region()}")
         # What is not a region is not asked, and its report says so.
         if not (regions := list(filter(is_region, regions))):
             return job, wanted
@@ -119,32 +121,50 @@ class Investigating:
             wanted = [evolve(one, region=one.region or default) for one in wanted]
         names = dict.fromkeys(str(one.region) for one in wanted)
         job = evolve(job, regions=tuple(filter(is_region, names)))
-        if regions != [read_settings(job.profile).region]:
+        if regions != [job.configured_region()]:
             job.say(f"each finding is investigated in its own region: {', '.join(regions)}")
         return job, wanted
 
     async def _investigate(self, job: Job, wanted: Sequence[FindingEntity], reports: list[InvestigationReport]) -> None:
-        async with job.client() as client:
-            account_id = job.account or await caller_account(client)
-            regions = await job.region_names()
+        caller = await find_caller(job, need_account=job.account is None)
+        job = caller.job
+        elsewhere = [
+            InvestigationReport(entity=one.arn, region=region, error=not_asked(region, one.findings, why))
+            for region, why in caller.elsewhere.items()
+            for one in wanted
+            if is_entity(one.arn) and one.region in (None, region)
+        ]
+        # Without a region of its own, what has none has been reported.
+        wanted = [
+            one
+            for one in wanted
+            if one.region not in caller.elsewhere
+            and (caller.regions or one.region is not None or not is_entity(one.arn))
+        ]
         fleet = DetectiveFleet(
-            [Target(account_id, region) for region in regions],
+            # Where nothing is asked, the others are reported for all that.
+            [Target(str(job.account or caller.account_id), region) for region in await job.region_names()],
             credentials=job.credentials(),
             region=job.first_region(),
             endpoint_url=job.endpoint_url,
             profile=job.profile,
         )
         with output.progress_bar("investigating", quiet=job.quiet) as progress:
-            counter = ProgressCounter(progress, len(wanted), monotonic)
+            counter = ProgressCounter(progress, len(wanted) + len(elsewhere), monotonic)
+
+            def add(report: InvestigationReport) -> None:
+                counter.add(failed=not report.ok)
+                reports.append(report)
+                if job.output == "ndjson":
+                    with failing("standard output"):
+                        sys.stdout.write(f"{output.json_line(report.to_dict())}\n")
+                        sys.stdout.flush()
+
+            for one in elsewhere:
+                add(one)
             async with fleet, aclosing(self._reports(fleet, wanted)) as found:
                 async for one in found:
-                    report = _explained(one, wanted)
-                    counter.add(failed=not report.ok)
-                    reports.append(report)
-                    if job.output == "ndjson":
-                        with failing("standard output"):
-                            sys.stdout.write(f"{output.json_line(report.to_dict())}\n")
-                            sys.stdout.flush()
+                    add(_explained(one, wanted))
 
     def _reports(self, fleet: DetectiveFleet, wanted: Sequence[FindingEntity]) -> Any:
         return investigate_fleet(
@@ -172,6 +192,18 @@ def _entity(arn: str) -> FindingEntity:
 def explanation_of(skipped: SkippedEntity) -> str:
     """Return why something was skipped, in words of the command."""
     return skipped.explanation.replace("as known_arns", "with --known-arns")
+
+
+def lines_of(skipped: Iterable[SkippedEntity]) -> Iterator[str]:
+    """Yield a line for each reason and what it is about; what to do is in the first of a reason."""
+    findings: dict[str, Counter[str]] = {}
+    for one in skipped:
+        findings.setdefault(explanation_of(one), Counter())[one.what] += 1
+    for explanation, numbers in findings.items():
+        text = explanation
+        for what, number in numbers.items():
+            yield f"{what}{f' ({number:,} findings)' if number > 1 else ''}: {text}"
+            text = explanation.partition(": ")[0]
 
 
 def rows_of(report: InvestigationReport) -> Iterator[dict[str, Any]]:
@@ -210,6 +242,10 @@ def results_of(
     times = Counter((report.entity, report.region) for report in reports if report.ok)
     several = any(number > 1 for number in times.values())
     outcomes = [f"{report.entity}: {_outcome(report, with_time=several)}" for report in reports]
+    if len(reports) > _MOST_OUTCOMES:
+        # What failed or is severe is in the table, with its name.
+        groups = Counter(_outcome(report, with_time=False, with_indicators=False) for report in reports)
+        outcomes = [f"{count(number, 'investigation')}: {text}" for text, number in groups.items()]
     if not complete:
         outcomes.append("not complete: interrupted; the same command starts nothing again that was started")
     return output.Results(
@@ -260,11 +296,13 @@ def _problem(error: Exception) -> str:
     return str(option_error(error)) if error.parameter in OPTIONS else error.problem
 
 
-def _outcome(report: InvestigationReport, *, with_time: bool) -> str:
+def _outcome(report: InvestigationReport, *, with_time: bool, with_indicators: bool = True) -> str:
     where = "" if report.region is None else f" in {report.region}"
     if with_time and report.start is not None and report.end is not None:
         where += f", {timestamp_text(report.start)} to {timestamp_text(report.end)}"
     if report.error is not None:
         return f"failed{where}: {_problem(report.error)}"
+    if not with_indicators:
+        return f"severity {report.severity}{where}"
     found = f"severity {report.severity}, {count(len(report.indicators), 'indicator')}"
     return f"{found}{where}{', investigated before' if report.reused else ''}"

@@ -37,6 +37,8 @@ _COLUMNS = ("account_id", "region", "ok", "before", "after", "done", "reason", "
 _PLAN_COLUMNS = ("account_id", "region", "kind", "reason", "detail", "items", "problem")
 #: More than a graph can have: the number of removals is asked for afterwards.
 _ANY_NUMBER = 10**9
+#: What makes an account a member, of an organization's graph also an invitation alone.
+_MAKING_MEMBERS = frozenset({ActionKind.INVITE, ActionKind.REINVITE, ActionKind.ACCEPT, ActionKind.ENABLE_MEMBER})
 #: What tables have instead of an account in rows about a graph.
 _GRAPH = {"account_id": "graph"}
 
@@ -62,7 +64,7 @@ class Onboarding:
     dry_run: bool
     yes: bool
     _bad_lines: list[LineProblem] = Factory(list)
-    _has_begun: bool = False
+    _may_continue: bool = False
 
     def run(self) -> int:
         """Plan and apply, and return the exit code."""
@@ -76,7 +78,7 @@ class Onboarding:
         try:
             return self.job.run(lambda: self._run(listed))
         except KeyboardInterrupt:
-            if self._has_begun:
+            if self._may_continue:
                 self.job.say("run the same command again to continue")
             raise
 
@@ -95,7 +97,7 @@ class Onboarding:
             job.say("\n".join(lines), always=bool(plan.actions) and not self.yes)
             if plan.actions:
                 self._confirm(plan.actions)
-            self._has_begun = True
+            self._may_continue = True
             with failing():
                 try:
                     with progress_bar("onboarding", quiet=job.quiet) as progress:
@@ -104,7 +106,9 @@ class Onboarding:
                     if plan.report is not None:
                         self._write(plan.report)
                     raise
-        return self._write(report)
+            self._may_continue = False
+            # Here: a signal while the client is being closed must not lose it.
+            return self._write(report)
 
     async def _plan(self, client: DetectiveClient, listed: Sequence[Account] | None) -> MembershipPlan:
         job = self.job
@@ -140,9 +144,8 @@ class Onboarding:
         if missing and not plan.problems:
             # Removed by an earlier run, or mistyped.
             names, where = ", ".join(sorted(missing)), ", ".join(regions)
-            if not plan.actions:
-                raise CommandError(f"{names}: no member in {where}: nothing was done")
-            plan = evolve(plan, notes=(Note(Reason.NOT_A_MEMBER, f"{names}: no member in {where}"),))
+            note = Note(Reason.NOT_A_MEMBER, f"{names}: no member in {where}: nothing to remove")
+            plan = evolve(plan, notes=(note,))
         return plan
 
     def _members(self) -> ByInvitation | ByOrganization:
@@ -177,19 +180,18 @@ class Onboarding:
     def _consequences(self, actions: Sequence[Action]) -> str:
         """Return what of the actions costs money or sends e-mails."""
         kinds = Counter(action.kind for action in actions)
-        billed = [
-            count(kinds[kind], noun)
-            for kind, noun in (
-                (ActionKind.CREATE_GRAPH, "new graph"),
-                (ActionKind.ACCEPT, "new membership"),
-                (ActionKind.ENABLE_MEMBER, "new membership"),
-            )
-            if kinds[kind]
-        ]
+        up_to = "up to " if self._remarks(actions) else ""
+        members = kinds[ActionKind.ACCEPT] + kinds[ActionKind.ENABLE_MEMBER]
         invitations = kinds[ActionKind.INVITE] + kinds[ActionKind.REINVITE]
+        # An organization's graph has invited accounts as members at once, which nobody accepts.
+        at_once = len({(one.account_id, one.region) for one in actions if one.kind in _MAKING_MEMBERS}) if up_to else 0
+        graphs = kinds[ActionKind.CREATE_GRAPH]
+        billed = [count(graphs, "new graph")] if graphs else []
+        if most := max(members, at_once):
+            billed.append(f"{up_to if at_once > members else ''}{count(most, 'new membership')}")
         texts = [f"AWS bills {join(billed)} by data volume"] if billed else []
         if invitations and not self.no_email:
-            texts.append(f"AWS sends {'up to ' if self._remarks(actions) else ''}{count(invitations, 'e-mail')}")
+            texts.append(f"AWS sends {up_to}{count(invitations, 'e-mail')}")
         return f" ({'; '.join(texts)})" if texts else ""
 
     def _remarks(self, actions: Sequence[Action]) -> list[str]:
@@ -218,6 +220,8 @@ class Onboarding:
         summary = [
             f"{total - failed:,} of {total:,} memberships in {count(len(report.regions), 'region')} are as wanted"
         ]
+        if self.removed:
+            summary = [f"{total - failed:,} of {total:,} memberships removed", *(note.text for note in report.notes)]
         if self._bad_lines:
             summary.append(f"{count(len(self._bad_lines), 'line')} of the list could not be read")
         return Results(

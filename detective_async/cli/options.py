@@ -142,7 +142,7 @@ class Job:
         """
         if self.regions and self.regions[0] != ALL:
             return self.regions[0]
-        configured = self._configured_region()
+        configured = self.configured_region()
         if configured is None and not self.regions:
             raise CommandError("no region: name some with --regions, or set AWS_REGION")
         return configured or _FALLBACK_REGION
@@ -171,7 +171,7 @@ class Job:
         from detective_async.auth import DefaultCredentials  # noqa: PLC0415 - not needed for --help
 
         if not self._own:
-            self._own.append(DefaultCredentials(self.profile, region=self._configured_region()))
+            self._own.append(DefaultCredentials(self.profile, region=self.configured_region()))
         return self._own[0]
 
     def role_in(self, account_id: str) -> "CredentialsProvider":
@@ -185,7 +185,7 @@ class Job:
 
         first = self.first_region()
         partition = partition_of(first)
-        configured = self._configured_region()
+        configured = self.configured_region()
         if configured is None or partition_of(configured) != partition:
             # An account may not have opted in to the region to work in.
             configured = first if needs_no_opt_in(first) else home_region(first)
@@ -196,7 +196,8 @@ class Job:
             region=configured,
         )
 
-    def _configured_region(self) -> str | None:
+    def configured_region(self) -> str | None:
+        """Return the region of the environment or the profile; None if there is none."""
         from detective_async.settings.config import read_settings  # noqa: PLC0415 - not needed for --help
 
         return read_settings(self.profile).region

@@ -1,5 +1,6 @@
 """Writes results to standard output: a table for people, JSON, NDJSON or CSV for programs."""
 
+import asyncio
 import csv
 import io
 import json
@@ -8,11 +9,12 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import TYPE_CHECKING, Any, Self
 
 from attrs import Factory, frozen
 
+from detective_async.cli import signals
 from detective_async.cli.exits import failing
 from detective_async.errors import printable
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from detective_async.events import ProgressCallback
+    from detective_async.events import ProgressCallback, ProgressEvent
 
 Row = Mapping[str, Any]
 
@@ -37,6 +39,8 @@ _UNBROKEN = frozenset({"account_id", "region", "job"})
 _FORMULA = tuple("=+-@\t\r")
 #: Characters of a line, where the output is no terminal and nobody has set COLUMNS: lines are not broken.
 _NO_TERMINAL = 1000
+#: Seconds between two lines about the progress, where there is no terminal.
+SAY_EVERY = 30.0
 #: Where there are fewer, lines are longer than the terminal is wide, since columns would vanish.
 _LEAST_WIDTH = 72
 
@@ -71,13 +75,14 @@ class Results:
 
 
 def write(results: Results, format_: str, *, show_all: bool = False) -> None:
-    """Write results to standard output.
+    """Write results to standard output, all of them also if there is a signal.
 
     Raises:
         BrokenPipeError: the reader has gone.
         CommandError: they cannot be written.
+        KeyboardInterrupt: there was a signal.
     """
-    with failing("standard output"):
+    with signals.held(), failing("standard output"):
         _write(results, format_, show_all=show_all)
 
 
@@ -226,10 +231,39 @@ def console_for(stream: Any) -> "Console":
     return Console(file=stream, width=wide, highlight=False, markup=False, emoji=False, soft_wrap=False)
 
 
+class _Lines:
+    """Says from time to time how far a job is, where there is no terminal for a bar; within a running event loop."""
+
+    def __init__(self, description: str) -> None:
+        self._description = description
+        self._text = "nothing has ended yet"
+
+    def __call__(self, event: "ProgressEvent") -> None:
+        """Note how far the job is."""
+        of_all = "" if event.total is None else f" of {event.total:,}"
+        self._text = f"{event.done:,}{of_all} done, {event.failed:,} failed"
+
+    def _say(self) -> None:
+        # Where it cannot be written, the results matter more.
+        with suppress(OSError):
+            sys.stderr.write(f"{self._description}: {self._text}\n")
+            sys.stderr.flush()
+        self._later = asyncio.get_running_loop().call_later(SAY_EVERY, self._say)
+
+    def __enter__(self) -> Self:
+        self._later = asyncio.get_running_loop().call_later(SAY_EVERY, self._say)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._later.cancel()
+
+
 def progress_bar(description: str, *, quiet: bool) -> "AbstractContextManager[ProgressCallback | None]":
-    """Make a progress bar on standard error; none where that is no terminal."""
-    if quiet or not sys.stderr.isatty():
+    """Make a progress bar on standard error; where that is no terminal, a line every half minute."""
+    if quiet:
         return nullcontext()
+    if not sys.stderr.isatty():
+        return _Lines(description)
     from detective_async.integrations.progress import ProgressBar  # noqa: PLC0415 - only terminals need it
 
     return ProgressBar(description, console=console_for(sys.stderr))

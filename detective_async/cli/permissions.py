@@ -7,6 +7,7 @@ from typing import Any
 from attrs import Factory, define, frozen
 
 from detective_async.auth import CredentialsProvider, DefaultCredentials
+from detective_async.cli.caller import find_caller
 from detective_async.cli.options import Job
 from detective_async.cli.output import PLURAL, Results
 from detective_async.client.client import DetectiveClient
@@ -258,13 +259,15 @@ async def look(job: Job) -> Found:
         TransportError: STS sent no response.
     """
     own = job.own_credentials()
-    async with job.client(credentials=own if job.account is None else None) as client:
-        account_id = await caller_account(client)
+    caller = await find_caller(job, need_account=job.account is None)
+    async with caller.job.client(credentials=own if job.account is None else None) as client:
+        account_id = caller.account_id if job.account is None else None
+        account_id = account_id or await caller_account(client)
         source = _source(own, job)
         in_organization = await _why_not(list_accounts(client))
-        names = await job.region_names()
-        regions = [Region(name, tried={"organizations:ListAccounts": in_organization}) for name in names]
+        regions = [Region(name, tried={"organizations:ListAccounts": in_organization}) for name in caller.regions]
         await map_concurrently(lambda region: _look_in(client, region), regions, concurrency=_CONCURRENCY)
+    regions += [Region(name, problem=text) for name, text in caller.elsewhere.items()]
     return Found(account_id=account_id, source=source, profile=job.profile, regions=regions)
 
 

@@ -1,12 +1,14 @@
 """The removal of members that are named one by one: planned, shown and reported as other changes of memberships are."""
 
+import asyncio
 import time
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
-from detective_async.api.models.members import MemberDetail
+from detective_async.api.models.members import DeleteMembersRequest, MemberDetail
+from detective_async.client.batches import split
 from detective_async.client.client import DetectiveClient
 from detective_async.client.concurrency import map_concurrently
 from detective_async.client.regions import region_finding
@@ -27,6 +29,8 @@ from detective_async.membership.graphs import administrator_of
 
 #: Regions that are read or changed at a time.
 _CONCURRENCY = 8
+#: Of members whose removal has been sent.
+_MAY_BE_GONE = "it may be gone"
 
 
 @frozen(kw_only=True)
@@ -41,8 +45,13 @@ class Removal:
     # The regions in which accounts are to be removed.
     _found: "tuple[_Region, ...]" = field(alias="found")
     notes: tuple[Note, ...] = ()
-    #: As it is quick, there is none of a removal that was cancelled.
-    report: MembershipReport | None = None
+    # The report of the last application, complete or not.
+    _reports: list[MembershipReport] = field(init=False, factory=list, repr=False, eq=False)
+
+    @property
+    def report(self) -> MembershipReport | None:
+        """What the last application has done, also if it was cancelled; None before."""
+        return self._reports[-1] if self._reports else None
 
     @property
     def actions(self) -> tuple[Action, ...]:
@@ -70,21 +79,36 @@ class Removal:
         """Return the plan as plain data."""
         return plan_data(self, self.regions)
 
-    async def apply(self, *, timeout: float, progress: ProgressCallback | None) -> MembershipReport:  # noqa: ARG002 - as of plans
-        """Remove the members, and return the report."""
+    async def apply(self, *, timeout: float, progress: ProgressCallback | None) -> MembershipReport:
+        """Remove the members within so many seconds, and return the report."""
         counter = ProgressCounter(progress, len(self.actions), time.monotonic)
+        batches = [
+            _Batch(region, request.account_ids)
+            for region in self._found
+            for request in split(DeleteMembersRequest(region.graph_arn, list(region.members)), "account_ids")
+        ]
 
-        async def remove(region: _Region) -> list[AccountReport]:
-            rows = await _remove(region)
-            for row in rows:
+        async def remove(batch: _Batch) -> None:
+            await batch.remove()
+            for row in batch.rows:
                 counter.add(failed=not row.ok)
-            return rows
 
-        rows = await map_concurrently(remove, self._found, concurrency=_CONCURRENCY)
+        try:
+            async with asyncio.timeout(timeout):
+                await map_concurrently(remove, batches, concurrency=_CONCURRENCY)
+        except TimeoutError:
+            for batch in batches:
+                batch.time_out(timeout)
+        finally:
+            report = self._report(batches)
+            self._reports[:] = [report]
+        return report
+
+    def _report(self, batches: "Sequence[_Batch]") -> MembershipReport:
         return MembershipReport(
             administrator_id=self.administrator_id,
             notes=self.notes,
-            rows=tuple(row for some in rows for row in some),
+            rows=tuple(row for batch in batches for row in batch.rows),
             regions=(
                 *(RegionReport(region=one.client.region, graph_arn=one.graph_arn) for one in self._found),
                 *(
@@ -139,28 +163,56 @@ async def plan_removal(
     return Removal(problems=tuple(problems), found=tuple(one for one in found if one.members))
 
 
-async def _remove(region: _Region) -> list[AccountReport]:
-    result = await region.client.bulk.delete_members(region.graph_arn, list(region.members))
-    refused = {one.account_id: one.reason for one in result.unprocessed_accounts}
-    failed = {account_id: failure.error for failure in result.failures for account_id in failure.items}
-    rows = []
-    for account_id, member in region.members.items():
-        where: dict[str, Any] = {"account_id": account_id, "region": region.client.region, "before": member.status}
-        if account_id in failed:
-            error = failed[account_id]
-            rows.append(
-                AccountReport(
-                    **where,
-                    after=member.status,
-                    maybe_done=(ActionKind.REMOVE,) if error.outcome_unknown else (),
-                    problem=str(error),
-                    error=error,
-                    reason=Reason.FAILED,
-                )
-            )
-        elif account_id in refused:
-            text = f"AWS has not removed it: {refused[account_id]}"
-            rows.append(AccountReport(**where, after=member.status, problem=text, reason=Reason.REFUSED))
-        else:
-            rows.append(AccountReport(**where, done=(ActionKind.REMOVE,)))
-    return rows
+@define(eq=False)
+class _Batch:
+    """The removal of as many members of a graph as one request takes.
+
+    Attributes:
+        rows: the result so far: interrupted, until it has ended.
+    """
+
+    _region: _Region
+    _account_ids: Sequence[str]
+    rows: list[AccountReport] = field(init=False)
+    # Whether the request has been sent, and its outcome is not known.
+    _may_be_gone: bool = field(init=False, default=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._end("interrupted before it was removed", Reason.INTERRUPTED)
+
+    async def remove(self) -> None:
+        """Remove them, and record the result."""
+        self._may_be_gone = True
+        self._end(f"interrupted while it was being removed: {_MAY_BE_GONE}", Reason.INTERRUPTED)
+        try:
+            done = await self._region.client.delete_members(self._region.graph_arn, self._account_ids)
+        except DetectiveError as error:
+            self._may_be_gone = error.outcome_unknown
+            self._end(f"{error}; {_MAY_BE_GONE}" if self._may_be_gone else str(error), Reason.FAILED, error)
+            return
+        refused = {one.account_id: one.reason for one in done.unprocessed_accounts}
+        self._may_be_gone = False
+        self.rows = [
+            self._row(account_id, f"AWS has not removed it: {refused[account_id]}", Reason.REFUSED)
+            if account_id in refused
+            else AccountReport(**self._where(account_id), done=(ActionKind.REMOVE,))
+            for account_id in self._account_ids
+        ]
+
+    def time_out(self, timeout: float) -> None:
+        """End what has not ended: the time is over."""
+        if self.rows[0].reason is Reason.INTERRUPTED:
+            late = f"not removed within {timeout:.10g} s"
+            self._end(f"{late}; {_MAY_BE_GONE}" if self._may_be_gone else late, Reason.TIMED_OUT)
+
+    def _end(self, problem: str, reason: Reason, error: DetectiveError | None = None) -> None:
+        self.rows = [self._row(account_id, problem, reason, error) for account_id in self._account_ids]
+
+    def _row(self, account_id: str, problem: str, reason: Reason, error: DetectiveError | None = None) -> AccountReport:
+        where = self._where(account_id)
+        what = {"maybe_done": (ActionKind.REMOVE,)} if self._may_be_gone else {"after": where["before"]}
+        return AccountReport(**where, **what, problem=problem, error=error, reason=reason)
+
+    def _where(self, account_id: str) -> dict[str, Any]:
+        before = self._region.members[account_id].status
+        return {"account_id": account_id, "region": self._region.client.region, "before": before}

@@ -16,6 +16,8 @@ _DEFAULTS = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.S
 _received: list[int] = []
 #: Cancels what is awaited, and returns whether that has not ended yet; the last one counts.
 _cancellations: list[Callable[[], bool]] = []
+#: How many signals had come before what is not to be cut began.
+_held: list[int] = []
 
 
 def outcome() -> tuple[str, int]:
@@ -32,6 +34,7 @@ def handled(*, at_the_end: bool) -> Iterator[None]:
         at_the_end: whether the process ends next, with an exit code that no signal should change any more.
     """
     _received.clear()
+    _held.clear()
     is_main = threading.current_thread() is threading.main_thread()
     before = {one: signal.getsignal(one) for one in _DEFAULTS} if is_main else {}
     try:
@@ -94,7 +97,28 @@ def at_once() -> Iterator[None]:
         _cancellations[:] = before
 
 
+@contextmanager
+def held() -> Iterator[None]:
+    """Let a signal wait until something is whole, such as a report; another one ends it, as a reader may be slow.
+
+    Raises:
+        KeyboardInterrupt: there was a signal, and nothing is awaited that could be cancelled.
+    """
+    _held.append(len(_received))
+    try:
+        yield
+    finally:
+        before = _held.pop()
+    if len(_received) > before:
+        _end()
+
+
 def _handle(number: int, _frame: FrameType | None) -> None:
     _received.append(number)
+    if not _held or len(_received) > _held[-1] + 1:
+        _end()
+
+
+def _end() -> None:
     if not (len(_received) == 1 and _cancellations and _cancellations[-1]()):
         raise KeyboardInterrupt

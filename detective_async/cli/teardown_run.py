@@ -1,7 +1,5 @@
 """Plans the deletion of graphs, asks for the account id, and deletes them."""
 
-import asyncio
-
 from detective_async.cli.exits import DONE, FAILED, CommandError, failing
 from detective_async.cli.options import ALL, Job, ask
 from detective_async.cli.output import PLURAL, Results, write
@@ -28,13 +26,12 @@ async def _run(job: Job, confirm: str | None, timeout: float, *, dry_run: bool) 
             confirm = _confirmed(plan, confirm)
         with failing():
             try:
-                report = await plan.apply(confirm=confirm or "", timeout=timeout)
-            except asyncio.CancelledError:
+                await plan.apply(confirm=confirm or "", timeout=timeout)
+            finally:
+                # Here: a signal while the client is being closed must not lose it.
                 if plan.report is not None:
                     write(_results(plan.report), job.output, show_all=job.show_all)
-                raise
-    write(_results(report), job.output, show_all=job.show_all)
-    return DONE if report.ok else FAILED
+        return DONE if plan.report is not None and plan.report.ok else FAILED
 
 
 def _confirmed(plan: TeardownPlan, confirm: str | None) -> str:

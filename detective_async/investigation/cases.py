@@ -10,9 +10,10 @@ from detective_async.api.models.constraints import AwareDatetime, list_if_iterab
 from detective_async.api.models.investigations import InvestigationDetail
 from detective_async.client.client import DetectiveClient
 from detective_async.errors import DetectiveError, ParameterError
-from detective_async.investigation.entities import FindingEntity, SkipReason, explain_arn, is_entity
+from detective_async.investigation.entities import FindingEntity, SkipReason, explain_arn, is_entity, is_region
 from detective_async.investigation.scope import Scope, is_recent, requested
 from detective_async.settings.arguments import shown, type_name
+from detective_async.settings.endpoints import partition_of
 
 #: The characters of a malformed ARN in its error.
 _LONGEST_SHOWN = 200
@@ -56,6 +57,11 @@ class Case:
     search_until: float = field(init=False, default=0.0)
 
     @property
+    def partition(self) -> str:
+        """The partition of the entity's account, if it is an ARN."""
+        return self.entity.split(":")[1]
+
+    @property
     def investigation_id(self) -> str | None:
         """Its id, once it is known."""
         return None if self.detail is None else self.detail.investigation_id
@@ -66,8 +72,18 @@ def make_cases(
     entity_arns: Iterable[str | FindingEntity],
     start: datetime | None,
     end: datetime | None,
+    *,
+    region: str | None,
 ) -> list[Case]:
-    """Return the cases; raises a `ParameterError` for what cannot be one."""
+    """Return the cases; raises a `ParameterError` for what cannot be one.
+
+    Args:
+        client: a client, for its clock.
+        entity_arns: ARNs, and entities of findings.
+        start: the start of the activity, or None.
+        end: its end, or None.
+        region: where all are investigated; None for the region of each finding.
+    """
     entities = list_if_iterable(entity_arns)
     if not isinstance(entities, list):
         raise ParameterError("entity_arns", f"expected ARNs to iterate over, got {shown(entities)}")
@@ -83,7 +99,17 @@ def make_cases(
             raise ParameterError(
                 f"entity_arns[{index}]", f"expected an ARN, or an entity of a finding, got {type_name(entity)}"
             )
+    for case in cases:
+        case.problem = case.problem or _other_partition(case, region or case.region)
     return cases
+
+
+def _other_partition(case: Case, region: str | None) -> ParameterError | None:
+    """Return the error for an entity whose account is in another partition than the graph."""
+    if region is None or not is_region(region) or (partition := partition_of(region)) == case.partition:
+        return None
+    problem = f"{case.entity} is of the partition {case.partition}, and {region} of {partition}: use its own regions"
+    return ParameterError("entity_arns", problem)
 
 
 def _case_of(entity: FindingEntity, start: datetime | None, end: datetime | None, now: datetime) -> Case:

@@ -22,6 +22,7 @@ from detective_async.investigation.run import (
     reports_of,
 )
 from detective_async.settings.arguments import shown
+from detective_async.settings.endpoints import partition_of
 
 #: The members whose data is in the graph, or was until their volume became too large.
 _WITH_DATA = frozenset({MemberStatus.ENABLED, MemberStatus.ACCEPTED_BUT_DISABLED})
@@ -70,7 +71,7 @@ def investigate_fleet(
     """
     if not isinstance(fleet, DetectiveFleet):
         raise ParameterError("fleet", f"expected a DetectiveFleet, got {shown(fleet)}")
-    cases = make_cases(fleet.client, entity_arns, start, end)
+    cases = make_cases(fleet.client, entity_arns, start, end, region=None)
     check_options(timeout, repeat=repeat, concurrency=concurrency)
 
     with_graph: set[str] = set()
@@ -121,12 +122,17 @@ async def _reports(
 
 def _cases_in(region: str, cases: Iterable[Case]) -> list[Case]:
     """Return new cases for the graphs of a region."""
-    return distinct(case for case in cases if case.problem is None and case.region in (None, region))
+    partition = partition_of(region)
+    return distinct(
+        case for case in cases if case.problem is None and case.partition == partition and case.region in (None, region)
+    )
 
 
 def _why_not(case: Case, outcomes: Iterable[Outcome[int]], with_graph: AbstractSet[str]) -> str:
     """Return why no graph has data of an entity's account."""
     asked = [one for one in outcomes if case.region in (None, one.target.region)]
+    if asked and not any(partition_of(one.target.region) == case.partition for one in asked):
+        return f"no administrator was asked in its partition, {case.partition}"
     texts = []
     if not asked:
         where = "" if case.region is None else f" in {case.region}"
@@ -148,7 +154,12 @@ def _why_not(case: Case, outcomes: Iterable[Outcome[int]], with_graph: AbstractS
 
 def not_opted_in(region: str, findings: Sequence[str]) -> InvestigationFailed:
     """Return the error for a region to which the administrator has not opted in."""
-    return InvestigationFailed(f"{_origin(region, findings)}{_CLOSED[RegionFinding.NOT_OPTED_IN]} {region}")
+    return not_asked(region, findings, f"{_CLOSED[RegionFinding.NOT_OPTED_IN]} {region}")
+
+
+def not_asked(region: str, findings: Sequence[str], why: str) -> InvestigationFailed:
+    """Return the error for a region in which nothing was asked, which names the findings that are from there."""
+    return InvestigationFailed(f"{_origin(region, findings)}{why}")
 
 
 def _origin(region: str | None, findings: Sequence[str]) -> str:

@@ -90,7 +90,8 @@ def investigate(
         client: a client of the graph's administrator, in the graph's region.
         entity_arns: ARNs of IAM users and roles, with their paths, or what `entities_of` has found: in the client's
             region, also those of findings from another `region`. Each is investigated once, and one that is not the ARN
-            of a user or role has a report with the error. If there are none, nothing is sent.
+            of a user or role, or is of another partition than the region, has a report with the error. If there are
+            none, nothing is sent.
         start: the start of the activity to investigate; None for that of each finding, else a day before the end. A
             finding that ended before has a report with the error.
         end: the end of it; None for that of each finding, else now. AWS's console allows 3 hours to 30 days.
@@ -102,7 +103,7 @@ def investigate(
     Raises:
         ParameterError: a parameter is invalid; nothing was sent.
     """
-    cases = make_cases(client, entity_arns, start, end)
+    cases = make_cases(client, entity_arns, start, end, region=client.region)
     check_options(timeout, repeat=repeat, concurrency=concurrency)
     if graph_arn is not None:
         GRAPH_ARN(graph_arn, "graph_arn")

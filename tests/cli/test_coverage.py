@@ -8,8 +8,9 @@ from collections.abc import Callable
 import pytest
 from cli.conftest import Program
 
+from detective_async.cli import output
 from detective_async.cli.demo_world import ACCOUNTS, ADMINISTRATOR, CLOSED, MANAGEMENT, REGIONS, ROLE, SUSPENDED
-from detective_async.testing import Failure, Fault
+from detective_async.testing import Failure, Fault, Latency
 
 EVERYWHERE = ["--regions", ",".join((*REGIONS, CLOSED))]
 OPEN = ["--regions", ",".join(REGIONS[:2])]
@@ -194,3 +195,15 @@ def test_the_administrator_by_its_role(program: Program, become: Callable[[str],
     found = json.loads(ended.out)
     assert {one["administrator_id"] for one in found["regions"]} == {ADMINISTRATOR}
     assert len(found["rows"]) == 2 * 42
+
+
+def test_a_slow_region_is_not_silent(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where standard error is no terminal, a line says from time to time how far the survey is."""
+    monkeypatch.setattr(output, "SAY_EVERY", 0.05)
+    program.sim.inject(Fault(Latency(0.8), "ListMembers", region=REGIONS[0], count=1))
+    ended = program("coverage", "--regions", ",".join(REGIONS[:2]), "--output", "json")
+    assert ended.err.splitlines()[-1] == "asking regions: 1 of 2 done, 0 failed"
+    program.sim.inject(Fault(Latency(0.8), "ListGraphs", count=1))
+    ended = program("coverage", "--regions", REGIONS[0], "--output", "json")
+    assert ended.err.splitlines()[0] == "asking regions: nothing has ended yet"
+    assert program("coverage", "--regions", REGIONS[0], "--output", "json", "--quiet").err == ""

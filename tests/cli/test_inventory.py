@@ -168,6 +168,7 @@ WRONG_ACCOUNTS = {
     "empty": (b"\n\n", ["there are no account ids in it"]),
     "binary": (b"\xff\xff1\x000\x00", ["expected text in UTF-8"]),
     "half of UTF-16": (b"\xff\xfe1\x000", ["expected text in UTF-8"]),
+    "compressed": (b"\x1f\x8b\x08\x00", ["it is compressed with gzip: decompress it first"]),
 }
 
 
@@ -488,9 +489,36 @@ def test_a_file_that_is_not_a_checkpoint(a_world: World, main: Main) -> None:
     """Another program's file, a truncated one, or one with nonsense in it is refused in words, and not changed."""
     for content in NO_CHECKPOINTS:
         a_world.checkpoint.write_bytes(content.encode("latin-1"))
-        check_refused(a_world, main(*a_world.to_files()), "members.checkpoint is not a checkpoint\n")
+        check_refused(
+            a_world,
+            main(*a_world.to_files()),
+            "members.checkpoint is not a checkpoint: remove it, or name another one\n",
+        )
         assert a_world.checkpoint.read_bytes() == content.encode("latin-1")
         assert not a_world.output.exists()
+
+
+def test_starting_over_with_an_empty_checkpoint(a_world: World, main: Main) -> None:
+    """As `mktemp` makes it: there is nothing to lose."""
+    a_world.checkpoint.touch()
+    assert main(*a_world.to_files("--start-over")).code == 0
+    assert not a_world.checkpoint.exists()
+
+
+def test_files_that_are_standard_output(a_world: World, main: Main) -> None:
+    """A dash would be a file of that name."""
+    check_refused(a_world, main("--file", "-"), "without --file, it is standard output")
+
+
+def test_a_region_of_another_partition(a_world: World, main: Main) -> None:
+    """It is a failure that says so, and the others are read; alone, nothing is."""
+    text = "failed: cn-north-1 is of another partition (aws-cn); these credentials are of aws"
+    ended = main("--regions", "cn-north-1,eu-west-1")
+    assert (ended.code, ended.err.splitlines()[0]) == (1, text)
+    assert {region for _, region in listed_targets(a_world)} == {"eu-west-1"}
+    a_world.sim.forget_requests()
+    ended = main("--regions", "cn-north-1")
+    assert (ended.code, ended.out, listed_targets(a_world)) == (2, "", set())
 
 
 def test_a_checkpoint_of_another_output(a_world: World, main: Main) -> None:

@@ -55,6 +55,12 @@ ENDLESS = f"arn:aws:iam::{ACCOUNTS[1]}:role/deploy/Endless"
 KIM = f"arn:aws:iam::{ACCOUNTS[2]}:user/people/kim"
 
 
+def finding(region: str = REGIONS[0], partition: str = "aws") -> dict[str, Any]:
+    """Return a finding of a region that names a role of a partition."""
+    role = {"Type": "AwsIamRole", "Id": RELEASE.replace("arn:aws:", f"arn:{partition}:")}
+    return {**ASFF, "Region": region, "Resources": [role]}
+
+
 def investigations(program: Program) -> set[str]:
     """Return the entities that the simulator has investigations of, in the first region."""
     graphs = [one for one in program.sim.dump()["graphs"] if one["region"] == REGIONS[0]]
@@ -418,10 +424,83 @@ def test_texts_of_a_page_are_escaped() -> None:
         "severity INFORMATIONAL",
         "severity INFORMATIONAL",
     ]
-    assert "<p>No indicators.</p>" in page
+    assert "<p>No indicators.</p>" not in page
     assert "Not investigated" not in html_report.page(reports, [])
     assert "not complete" in html_report.page(reports, [], complete=False)
     assert "not complete" not in page
+
+
+def test_a_page_of_what_has_no_indicators() -> None:
+    """An investigation that failed, or never began, is not said to have found nothing."""
+    done = html_report.page([InvestigationReport(entity="arn", detail=DETAIL)], [])
+    failed = html_report.page([InvestigationReport(entity="arn", error=ValueError("no"))], [])
+    assert ["No indicators" in page for page in (done, failed)] == [True, False]
+
+
+def test_a_finding_of_another_partition(program: Program) -> None:
+    """It has a report that says so, and does not stop the others, whichever is first; nothing is asked there."""
+    program.sim.close_region("cn-north-1")
+    other = finding(region="cn-north-1", partition="aws-cn")
+    for findings in ([other, finding()], [finding(), other]):
+        (program.folder / "findings.json").write_text(json.dumps(findings))
+        ended = program("investigate", "--findings", "findings.json", "--output", "json")
+        failed, done = sorted(json.loads(ended.out)["reports"], key=lambda one: str(one["region"]))
+        assert (ended.code, failed["region"], done["region"], done["error"]) == (1, "cn-north-1", "eu-west-1", None)
+        text = "cn-north-1 is of another partition (aws-cn); these credentials are of aws"
+        assert failed["error"]["message"].endswith(f"is from cn-north-1: {text}")
+    assert {one.region for one in program.sim.requests} == {"eu-west-1"}
+    # Alone, it is reported as well, and so is what is not in a region at all.
+    (program.folder / "findings.json").write_text(json.dumps([other, finding(region="mars-1")]))
+    ended = program("investigate", "--findings", "findings.json", "--output", "json")
+    texts = [one["error"]["message"].rpartition(": ")[2] for one in json.loads(ended.out)["reports"]]
+    assert (ended.code, sorted(texts)) == (1, [text, "mars-1 is not a region of AWS"])
+    ended = program("investigate", DEPLOY, "--regions", "cn-north-1,eu-west-1", "--output", "json")
+    assert (ended.code, [one["region"] for one in json.loads(ended.out)["reports"] if one["error"]]) == (
+        1,
+        ["cn-north-1"],
+    )
+    ended = program("investigate", DEPLOY, "--regions", "cn-north-1", "--output", "json")
+    assert (ended.code, len(json.loads(ended.out)["reports"])) == (1, 1)
+
+
+def test_an_arn_of_another_partition(program: Program) -> None:
+    """Nothing is started for it, whatever region its finding names."""
+    (program.folder / "findings.json").write_text(json.dumps(finding(partition="aws-cn")))
+    ended = program("investigate", "--findings", "findings.json", "--output", "json")
+    (report,) = json.loads(ended.out)["reports"]
+    assert (ended.code, report["error"]["message"].partition(" is of ")[2]) == (
+        1,
+        "the partition aws-cn, and eu-west-1 of aws: use its own regions",
+    )
+    ended = program("investigate", DEPLOY.replace("arn:aws:", "arn:aws-cn:"), "--output", "json")
+    (report,) = json.loads(ended.out)["reports"]
+    assert report["error"]["message"] == "no administrator was asked in its partition, aws-cn"
+    assert "StartInvestigation" not in program.changes
+
+
+def test_a_finding_without_a_region(program: Program) -> None:
+    """Standard error says where it is investigated."""
+    without = finding()
+    without["Region"] = without["ProductArn"] = ""
+    (program.folder / "findings.json").write_text(json.dumps(without))
+    ended = program("investigate", "--findings", "findings.json", "--output", "json")
+    assert (ended.code, ended.err) == (0, "findings without a region are investigated in eu-west-1\n")
+
+
+def test_many_findings_are_few_lines() -> None:
+    """What is skipped has a line for each reason and name; what to do about it is said once."""
+    names = [SkippedEntity(reason=SkipReason.PATH_UNKNOWN, what=f"Role {n % 2}") for n in range(10)]
+    first, second = investigate_run.lines_of(names)
+    assert first.startswith("Role 0 (5 findings): the path is not known")
+    assert first.endswith("one for each name")
+    assert second == "Role 1 (5 findings): the path is not known, which is a part of the ARN"
+    reports = [InvestigationReport(entity=f"arn{n}", region="eu-west-1", detail=DETAIL) for n in range(100)]
+    failed = InvestigationReport(entity="arn", region="eu-west-1", error=ValueError("no"))
+    found = investigate_run.results_of([*reports, failed], [], ok=False)
+    assert found.summary == [
+        f"100 investigations: severity {DETAIL.severity} in eu-west-1",
+        "1 investigation: failed in eu-west-1: no",
+    ]
 
 
 def test_a_page_is_ascii() -> None:

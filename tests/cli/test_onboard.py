@@ -21,7 +21,7 @@ from detective_async.cli import demo_world
 from detective_async.cli.options import Job
 from detective_async.cli.removal import plan_removal
 from detective_async.membership import MembershipPlan, MembershipReport, Reason
-from detective_async.testing import Failure, Fault, Latency, SimulatorThread
+from detective_async.testing import Drop, Failure, Fault, Latency, SimulatorThread
 
 ADMINISTRATOR, OTHER, MANAGEMENT = "111122223333", "999988887777", "555566667777"
 MEMBERS = [f"{number:012}" for number in range(200_000_000_001, 200_000_000_006)]
@@ -246,7 +246,7 @@ def test_accounts_of_the_organization_in_a_list(program: Program, monkeypatch: p
     """Whether its graph is an organization's, only AWS knows: the plan and the question say what happens then."""
     accounts = demo_world.ACCOUNTS[30:32]
     (program.folder / "list.csv").write_text("".join(f"{one},root-{one}@example.com\n" for one in accounts))
-    arguments = ["onboard", "list.csv", "--role-name", demo_world.ROLE, "--regions", demo_world.REGIONS[0]]
+    arguments = ["onboard", "list.csv", "--regions", demo_world.REGIONS[0]]
     remark = (
         "note: if the graph is an organization's, accounts of the organization are enabled at once, without invitation"
     )
@@ -255,7 +255,7 @@ def test_accounts_of_the_organization_in_a_list(program: Program, monkeypatch: p
     monkeypatch.setattr(sys, "stderr", asked := _Terminal())
     assert program(*arguments).code == 0
     assert remark in asked.getvalue().splitlines()
-    assert "AWS sends up to 2 e-mails)? [y/N] " in asked.getvalue()
+    assert "(AWS bills up to 2 new memberships by data volume; AWS sends up to 2 e-mails)? [y/N] " in asked.getvalue()
     assert program.changes == ["CreateMembers"]
 
 
@@ -524,8 +524,9 @@ def test_one_member_is_removed(onboard: Onboard) -> None:
     left = {*MEMBERS[2:], OTHER}
     assert all(set(graph["members"]) == left for graph in onboard.sim.snapshot().values())
     ended = onboard.program(*arguments, "--yes")
-    assert (ended.code, onboard.changes) == (2, ["DeleteMembers"] * 2)
-    assert f"{MEMBERS[0]}, {MEMBERS[1]}: no member in eu-west-1, us-east-1: nothing was done" in ended.err
+    assert (ended.code, onboard.changes) == (0, ["DeleteMembers"] * 2)
+    nothing = f"{MEMBERS[0]}, {MEMBERS[1]}: no member in eu-west-1, us-east-1: nothing to remove"
+    assert ended.out.splitlines() == ["0 of 0 memberships removed", nothing]
     # As after an interruption: the others are removed.
     arguments[-1] += f",{MEMBERS[2]}"
     ended = onboard.program(*arguments, "--yes")
@@ -590,6 +591,98 @@ def test_sigterm_is_as_ctrl_c(onboard: Onboard, sigint: signal.Handlers) -> None
     assert (running.returncode, len(json.loads(out)["rows"])) == (143, 5), errors.decode()
     lines = [line for line in errors.decode().splitlines() if line]
     assert lines[-2:] == ["run the same command again to continue", "detective-async: terminated"]
+
+
+@pytest.fixture
+def as_at_the_start() -> Iterator[None]:
+    """SIGINT as programs find it, also where the tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("as_at_the_start")
+def test_an_interrupted_removal(onboard: Onboard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is a report, and the same command goes on, until all is done and it says so."""
+    assert onboard().code == 0
+    delete = DetectiveClient.delete_members
+
+    async def interrupted(client: DetectiveClient, graph_arn: str, account_ids: Any) -> Any:
+        if client.region == "eu-west-1":
+            await delete(client, graph_arn, account_ids)
+            signal.raise_signal(signal.SIGINT)
+        await asyncio.sleep(60)
+
+    arguments = ["onboard", "--regions", ",".join(REGIONS), "--remove", MEMBERS[0], "--yes", "--output", "json"]
+    with monkeypatch.context() as patch:
+        patch.setattr(DetectiveClient, "delete_members", interrupted)
+        ended = onboard.program(*arguments)
+    rows = json.loads(ended.out)["rows"]
+    text = "interrupted while it was being removed: it may be gone"
+    assert (ended.code, [(one["problem"], one["maybe_done"]) for one in rows]) == (130, [(text, ["remove"])] * 2)
+    assert "run the same command again to continue" in ended.err
+    ended = onboard.program(*arguments)
+    assert (ended.code, [one["region"] for one in json.loads(ended.out)["rows"]]) == (0, ["us-east-1"])
+    ended = onboard.program(*arguments)
+    assert (ended.code, json.loads(ended.out)["notes"][0]["reason"]) == (0, "not a member")
+
+
+def test_a_removal_that_takes_too_long(onboard: Onboard) -> None:
+    """It ends in time, and says of which members it is not known."""
+    assert onboard().code == 0
+
+    async def remove() -> MembershipReport:
+        async with DetectiveClient(region="eu-west-1") as client:
+            plan = await plan_removal(client, MEMBERS, REGIONS, all_regions=False)
+            assert plan.report is None
+            onboard.sim.inject(Fault(Latency(60), "DeleteMembers", region="eu-west-1", count=None))
+            return await plan.apply(timeout=2, progress=None)
+
+    report = asyncio.run(remove())
+    assert {(one.region, one.problem, one.reason) for one in report.rows} == {
+        ("eu-west-1", "not removed within 2 s; it may be gone", Reason.TIMED_OUT),
+        ("us-east-1", None, None),
+    }
+
+
+def test_a_removal_without_a_response(onboard: Onboard) -> None:
+    """The members may be gone, and the report says so."""
+    assert onboard().code == 0
+    onboard.sim.inject(Fault(Drop("after"), "DeleteMembers", region="eu-west-1", count=None))
+    ended = onboard.program(
+        "onboard", "--regions", ",".join(REGIONS), "--remove", MEMBERS[0], "--yes", "--output", "json"
+    )
+    lost, removed = json.loads(ended.out)["rows"]
+    assert (ended.code, lost["done"], lost["maybe_done"], lost["after"]) == (1, [], ["remove"], None)
+    assert lost["problem"].endswith("; it may be gone")
+    assert (removed["done"], removed["maybe_done"]) == (["remove"], [])
+
+
+@pytest.mark.usefixtures("as_at_the_start")
+def test_a_signal_after_the_last_change(onboard: Onboard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The report is whole, and nothing is to be done again."""
+    apply, close = MembershipPlan.apply, DetectiveClient.aclose
+    ended = []
+
+    async def applied(plan: MembershipPlan, **options: Any) -> MembershipReport:
+        report = await apply(plan, **options)
+        ended.append(True)
+        return report
+
+    async def interrupted(client: DetectiveClient) -> None:
+        if ended:
+            ended.clear()
+            signal.raise_signal(signal.SIGINT)
+        try:
+            await asyncio.sleep(0)
+        finally:
+            await close(client)
+
+    monkeypatch.setattr(MembershipPlan, "apply", applied)
+    monkeypatch.setattr(DetectiveClient, "aclose", interrupted)
+    done = onboard("--output", "json", regions=ONE_REGION)
+    assert (done.code, json.loads(done.out)["ok"]) == (130, True)
+    assert "again" not in done.err.splitlines()[-2]
 
 
 def test_a_member_that_has_gone_meanwhile(onboard: Onboard) -> None:

@@ -1,6 +1,7 @@
 """The command's signals, in this process: what each of them does, and when."""
 
 import asyncio
+import contextlib
 import signal
 import threading
 from collections.abc import Iterator
@@ -59,6 +60,31 @@ def test_the_second_signal_ends_at_once() -> None:
     with signals.handled(at_the_end=False), pytest.raises(KeyboardInterrupt):
         signals.run(raised(signal.SIGTERM, signal.SIGINT))
     assert signals.outcome() == ("terminated", 143)
+
+
+@pytest.mark.parametrize("number", BOTH)
+def test_what_is_held_is_whole(number: signal.Signals) -> None:
+    """A signal waits for its end, and then does what it does elsewhere; the second one ends it at once."""
+    seen: list[object] = []
+
+    def write(times: int) -> None:
+        with signals.held():
+            for _ in range(times):
+                signal.raise_signal(number)
+            seen.append(times)
+
+    async def written() -> None:
+        write(1)
+        seen.append("returned")
+        await asyncio.sleep(60)
+
+    for times in (0, 1, 2):
+        with signals.handled(at_the_end=False), contextlib.suppress(KeyboardInterrupt):
+            write(times)
+            seen.append("no signal")
+    with signals.handled(at_the_end=False), pytest.raises(KeyboardInterrupt):
+        signals.run(written())
+    assert seen == [0, "no signal", 1, 1, "returned"]
 
 
 @pytest.mark.parametrize("number", BOTH)

@@ -195,3 +195,25 @@ def test_what_only_options_need(program: Program) -> None:
         "1 region, onboard --organization",
         "1 region, onboard",
     ]
+
+
+def test_a_region_of_another_partition(program: Program) -> None:
+    """It is not asked, also where it is the first one, and it is not said that it is not opted in to."""
+    program.sim.close_region("cn-north-1")
+    ended = program("whoami", "--regions", "cn-north-1,eu-west-1", "--output", "json")
+    found = {one["region"]: one["problem"] for one in json.loads(ended.out)["regions"]}
+    text = "cn-north-1 is of another partition (aws-cn); these credentials are of aws"
+    assert (ended.code, found) == (1, {"cn-north-1": text, "eu-west-1": None})
+    assert {one.region for one in program.sim.requests if one.operation != "ListAccounts"} == {"eu-west-1"}
+
+
+def test_keys_that_the_configured_region_does_not_know(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next region is asked; if none knows them, that is the error, and so is any other at once."""
+    program.sim.close_region("cn-north-1")
+    monkeypatch.setenv("AWS_REGION", "cn-north-1")
+    ended = program("whoami", "--regions", "eu-west-1", "--output", "json")
+    assert (ended.code, json.loads(ended.out)["account_id"]) == (0, ADMINISTRATOR)
+    monkeypatch.setenv("AWS_REGION", "us-gov-west-1")
+    program.sim.inject(Fault(Failure(403, "AccessDenied", "no"), "GetCallerIdentity"))
+    ended = program("whoami", "--regions", "eu-west-1")
+    assert (ended.code, "AccessDenied" in ended.err) == (1, True)
