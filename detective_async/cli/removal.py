@@ -210,8 +210,14 @@ class _Batch:
 
     def _row(self, account_id: str, problem: str, reason: Reason, error: DetectiveError | None = None) -> AccountReport:
         where = self._where(account_id)
-        what = {"maybe_done": (ActionKind.REMOVE,)} if self._may_be_gone else {"after": where["before"]}
-        return AccountReport(**where, **what, problem=problem, error=error, reason=reason)
+        return AccountReport(
+            **where,
+            after=None if self._may_be_gone else where["before"],
+            maybe_done=(ActionKind.REMOVE,) if self._may_be_gone else (),
+            problem=problem,
+            error=error,
+            reason=reason,
+        )
 
     def _where(self, account_id: str) -> dict[str, Any]:
         before = self._region.members[account_id].status
