@@ -72,7 +72,7 @@ class Reason(enum.StrEnum):
     SAME_ADDRESS = "same address"
     INVALID_ADDRESS = "invalid address"  #: the account's e-mail address is none that Detective accepts
     LIST_NOT_READ = "list not read"  #: members are not removed, because lines of the list could not be read
-    NOT_PLANNED = "not planned"  #: an action has become necessary that the plan does not have: plan again
+    NOT_PLANNED = "not planned"  #: an action has become necessary that the plan does not have; plan again
     TIMED_OUT = "timed out"  #: the time was over
     INTERRUPTED = "interrupted"  #: applying the plan was cancelled
     REFUSED = "refused"  #: AWS left the account unprocessed
