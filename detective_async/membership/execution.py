@@ -117,7 +117,6 @@ class Execution:
     sources: dict[str, CredentialsSource] = field(init=False, repr=False, factory=dict)
     caller_error: Exception | None = field(init=False, default=None)
     acted: bool = field(init=False, default=False)
-    _caller: str | None = field(init=False, default=None)
     # The id of an access key -> its account.
     _key_owners: dict[str, str] = field(init=False, repr=False, factory=dict)
 
@@ -150,21 +149,19 @@ class Execution:
             raise
 
     async def caller(self) -> str:
-        """Return the account of the client's credentials, which STS is asked for until it has said it.
+        """Return the account of the client's credentials, which STS is asked for.
 
         Raises:
             DetectiveError: STS did not say.
             StoppedError: STS sent no response.
         """
-        if self._caller is None:
-            try:
-                # The last question is asked at the deadline.
-                seconds = max(self.wait.remaining, min(self.wait.timeout, _LAST_READ_LIMIT) / 2)
-                async with asyncio.timeout(min(_LONGEST_FOR_IDENTITY, seconds)):
-                    self._caller = await caller_account(self.client)
-            except TimeoutError:
-                raise sts_is_silent() from None
-        return self._caller
+        try:
+            # The last question is asked at the deadline.
+            seconds = max(self.wait.remaining, min(self.wait.timeout, _LAST_READ_LIMIT) / 2)
+            async with asyncio.timeout(min(_LONGEST_FOR_IDENTITY, seconds)):
+                return await caller_account(self.client)
+        except TimeoutError:
+            raise sts_is_silent() from None
 
     async def act_identified(
         self,

@@ -202,8 +202,7 @@ class Step(ABC):
 
     def note_unknown(self) -> None:
         """Note in the graph's report that nobody knows whether the action was carried out."""
-        if self.kind not in self.graph.maybe_done:
-            self.graph.maybe_done.append(self.kind)
+        self.graph.maybe_done = list(dict.fromkeys([*self.graph.maybe_done, self.kind]))
 
     def note_error(self, error: DetectiveError) -> None:
         """Note an error that may pass.

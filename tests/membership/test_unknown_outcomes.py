@@ -211,11 +211,12 @@ async def test_graph_without_a_response_and_reads_that_fail(
     assert ("CreateGraph: the server closed" in (region.problem or "")) is (reason is Reason.TIMED_OUT)
 
 
-async def test_tags_without_a_response(sim: DetectiveSimulator) -> None:
+@pytest.mark.parametrize("fault", [Fault(LOST, "TagResource"), Fault(Drop("before"), "TagResource", count=2)])
+async def test_tags_without_a_response(sim: DetectiveSimulator, fault: Fault) -> None:
     """They are done once they are seen."""
     load_members(sim)
     async with administrator(sim, max_attempts=1) as client:
-        report = await apply(client, sim, Fault(LOST, "TagResource"))
+        report = await apply(client, sim, fault)
     (region,) = report.regions
     assert (region.ok, region.done, region.maybe_done) == (True, (ActionKind.TAG_GRAPH,), ())
 
@@ -282,6 +283,29 @@ async def test_teardown_with_the_keys_of_another_account(sim: DetectiveSimulator
         report = await teardown.apply(confirm=ADMINISTRATOR)
     assert arn_in(REGION) in sim.snapshot()
     assert not report.ok
+
+
+async def test_teardown_while_the_keys_are_exchanged(sim: DetectiveSimulator) -> None:
+    """A graph that is not found with the keys of another account is not said to be gone."""
+    load_world(sim, graph(), accounts=KNOWN)
+    keys = [sim.account(ADMINISTRATOR)]
+
+    async def provider() -> Any:
+        return keys[0]
+
+    class Exchanges(DetectiveClient):
+        async def delete_graph(self, graph_arn: str) -> None:
+            keys[0] = sim.account(ONE)
+            await super().delete_graph(graph_arn)
+
+    async with administrator(sim, Exchanges) as original:
+        client = original.with_options(credentials=provider)
+        teardown = await plan_teardown(client, regions=[REGION])
+        sim.inject(Fault(Failure(404, "ResourceNotFoundException", "no such graph"), "DeleteGraph"))
+        report = await teardown.apply(confirm=ADMINISTRATOR)
+    (region,) = report.regions
+    assert arn_in(REGION) in sim.snapshot()
+    assert (region.ok, region.done, region.maybe_done, region.reason) == (False, (), (), Reason.WRONG_ACCOUNT)
 
 
 async def test_teardown_that_hangs_after_an_error(sim: DetectiveSimulator) -> None:
