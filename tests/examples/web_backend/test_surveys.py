@@ -346,6 +346,12 @@ async def hang_up(url: str, path: str) -> None:
     writer.close()
 
 
+async def read(http: aiohttp.ClientSession, path: str) -> None:
+    """Read a stream to its end."""
+    async with http.get(path) as response:
+        await response.read()
+
+
 @pytest.mark.settings(linger=0.1)
 @pytest.mark.parametrize("wait", [False, True])
 @pytest.mark.parametrize(
@@ -359,7 +365,7 @@ async def test_a_survey_is_stopped_whatever_its_reader_was(
     async with asyncio.timeout(60):
         if wait:
             async with aiohttp.ClientSession(url) as http:
-                reader = asyncio.create_task(http.get(path))
+                reader = asyncio.create_task(read(http, path))
                 await until(lambda: sim.requests, "it is under way")
                 reader.cancel()
                 await asyncio.wait([reader])
