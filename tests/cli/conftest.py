@@ -1,5 +1,6 @@
 """A simulated world, and the command in this process and in one of its own."""
 
+import asyncio
 import fcntl
 import os
 import pty
@@ -16,8 +17,10 @@ import pytest
 from attrs import frozen
 from support.programs import Ended
 
+from detective_async import DetectiveClient
 from detective_async.cli import main
 from detective_async.cli.demo_world import ADMINISTRATOR, REGIONS, demo_world
+from detective_async.membership import MembershipPlan, TeardownPlan
 from detective_async.testing import SimulatorThread
 
 #: The installed command.
@@ -98,6 +101,31 @@ class Program:
         """The operations that have changed something."""
         reading = ("List", "Get", "Describe", "BatchGet", "AssumeRole")
         return [one.operation for one in self.sim.requests if not str(one.operation).startswith(reading)]
+
+
+def signal_after(
+    monkeypatch: pytest.MonkeyPatch, plan: type[MembershipPlan] | type[TeardownPlan], number: signal.Signals
+) -> None:
+    """Let a signal come once, when a plan of the type has been applied, and the client is being closed."""
+    apply, close = plan.apply, DetectiveClient.aclose
+    ended = []
+
+    async def applied(one: Any, **options: Any) -> Any:
+        report = await apply(one, **options)
+        ended.append(True)
+        return report
+
+    async def interrupted(client: DetectiveClient) -> None:
+        if ended:
+            ended.clear()
+            signal.raise_signal(number)
+        try:
+            await asyncio.sleep(0)
+        finally:
+            await close(client)
+
+    monkeypatch.setattr(plan, "apply", applied)
+    monkeypatch.setattr(DetectiveClient, "aclose", interrupted)
 
 
 def _take_terminal() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli.conftest import SCRIPT, Program
+from cli.conftest import SCRIPT, Program, signal_after
 from support.programs import Ended
 
 from detective_async import DetectiveClient
@@ -661,25 +661,7 @@ def test_a_removal_without_a_response(onboard: Onboard) -> None:
 @pytest.mark.usefixtures("as_at_the_start")
 def test_a_signal_after_the_last_change(onboard: Onboard, monkeypatch: pytest.MonkeyPatch) -> None:
     """The report is whole, and nothing is to be done again."""
-    apply, close = MembershipPlan.apply, DetectiveClient.aclose
-    ended = []
-
-    async def applied(plan: MembershipPlan, **options: Any) -> MembershipReport:
-        report = await apply(plan, **options)
-        ended.append(True)
-        return report
-
-    async def interrupted(client: DetectiveClient) -> None:
-        if ended:
-            ended.clear()
-            signal.raise_signal(signal.SIGINT)
-        try:
-            await asyncio.sleep(0)
-        finally:
-            await close(client)
-
-    monkeypatch.setattr(MembershipPlan, "apply", applied)
-    monkeypatch.setattr(DetectiveClient, "aclose", interrupted)
+    signal_after(monkeypatch, MembershipPlan, signal.SIGINT)
     done = onboard("--output", "json", regions=ONE_REGION)
     assert (done.code, json.loads(done.out)["ok"]) == (130, True)
     assert "again" not in done.err.splitlines()[-2]

@@ -9,12 +9,11 @@ import time
 from typing import Any
 
 import pytest
-from cli.conftest import Program
+from cli.conftest import Program, signal_after
 
-from detective_async import DetectiveClient
 from detective_async.cli.demo_world import ACCOUNTS, ADMINISTRATOR, CLOSED, REGIONS
 from detective_async.cli.options import Job
-from detective_async.membership import TeardownPlan, TeardownReport
+from detective_async.membership import TeardownPlan
 from detective_async.testing import Failure, Fault, Latency
 
 TWO = ["--regions", ",".join(REGIONS[:2])]
@@ -153,25 +152,7 @@ def test_an_interruption_reports_what_is_known(
 
 def test_a_signal_after_the_last_deletion(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     """The report is written for all that."""
-    apply, close = TeardownPlan.apply, DetectiveClient.aclose
-    ended = []
-
-    async def applied(plan: TeardownPlan, **options: Any) -> TeardownReport:
-        report = await apply(plan, **options)
-        ended.append(True)
-        return report
-
-    async def interrupted(client: DetectiveClient) -> None:
-        if ended:
-            ended.clear()
-            signal.raise_signal(signal.SIGTERM)
-        try:
-            await asyncio.sleep(0)
-        finally:
-            await close(client)
-
-    monkeypatch.setattr(TeardownPlan, "apply", applied)
-    monkeypatch.setattr(DetectiveClient, "aclose", interrupted)
+    signal_after(monkeypatch, TeardownPlan, signal.SIGTERM)
     before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     done = program("teardown", "--regions", "eu-west-1", "--confirm", ADMINISTRATOR, "--output", "json")
     signal.signal(signal.SIGTERM, before)

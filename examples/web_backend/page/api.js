@@ -1,7 +1,7 @@
 // Requests to the server. Every error is a Failure with a problem (RFC 9457), and nothing waits for ever: a server that
 // says nothing for QUIET milliseconds is given up, and until then the reader is told how long it has been.
 
-export const QUIET = 30_000;
+const QUIET = 30_000;
 // A plan or the start of a job may need many calls to AWS.
 export const PATIENT = 180_000;
 
@@ -124,11 +124,10 @@ const SLICE = 10; // milliseconds
 const breath = () => new Promise((resolve) => setTimeout(resolve));
 
 // The values of an NDJSON stream. The last line is `{"End": ...}`, which is returned: a body without it was cut off.
-export async function* lines(address, { signal, quiet = QUIET, method, body } = {}) {
-  const watch = watchdog(quiet, signal);
-  const options = body === undefined ? {} : { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+export async function* lines(address, { signal }) {
+  const watch = watchdog(QUIET, signal);
   try {
-    const response = await open(address, options, watch);
+    const response = await open(address, {}, watch);
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = "";
     let found = 0; // items and failures
