@@ -197,8 +197,7 @@ class Step(ABC):
         """Note in the graph's report that the action was carried out."""
         if self.kind in self.graph.maybe_done:
             self.graph.maybe_done.remove(self.kind)
-        if self.kind not in self.graph.done:
-            self.graph.done.append(self.kind)
+        self.graph.done.append(self.kind)
 
     def note_unknown(self) -> None:
         """Note in the graph's report that nobody knows whether the action was carried out."""
