@@ -17,8 +17,6 @@ from web_backend.kinds import KINDS, written
 from web_backend.selection import MAX_AGE, MAX_KEPT, Selection, read_selection
 from web_backend.survey import Place, Survey
 
-#: Seconds without a line or an event after which a client may count a stream as stalled: three times `feed.SILENCE`.
-_SILENCE = 15
 #: Seconds after which a stream says how far it is, if what arrives is not selected.
 _PROGRESS_INTERVAL = 1.0
 _RETRY = {
@@ -30,7 +28,7 @@ _RETRY = {
 
 
 async def settings(request: web.Request) -> web.Response:
-    """Return the accounts and regions, what the page can do in them, and the time limits in seconds."""
+    """Return the accounts and regions, what the page can do in them, and how long it waits for answers."""
     read_query(request)
     known = request.config_dict[SETTINGS]
     return web.json_response(
@@ -40,13 +38,7 @@ async def settings(request: web.Request) -> web.Response:
             "Names": known.names,
             "Accepts": known.member_role is not None,
             "Example": known.example,
-            "Limits": {
-                "Silence": _SILENCE,
-                "Target": known.target_timeout,
-                "Survey": known.survey_timeout,
-                "Plan": known.plan_timeout,
-                "Job": known.job_timeout,
-            },
+            "Limits": known.limits(),
         }
     )
 

@@ -1,6 +1,6 @@
 // What the views share: the settings, and the streams of rows.
 
-import { call } from "./api.js";
+import { call, setLimits } from "./api.js";
 import { Dataset } from "./dataset.js";
 import { Retry } from "./retry.js";
 import { changed, recall, remember } from "./store.js";
@@ -16,6 +16,7 @@ export async function loadSettings() {
   asking = true;
   try {
     Object.assign(settings, await call("api/settings"), { known: true, problem: null });
+    setLimits(settings.Limits);
     settingsRetry.succeeded();
   } catch (error) {
     if (!error.problem) throw error;

@@ -231,7 +231,8 @@ function chooseSince(since) {
 function Changes() {
   const { found, problem: trouble } = changes;
   const since = changes.since ?? sinceOf();
-  const unseen = failed().length;
+  // They are not gone: nothing is known of what changed there.
+  const unseen = found?.NotSeen ?? { Accounts: 0, Regions: 0, Targets: 0 };
   const columns = [
     { key: "time", label: "Noticed (UTC)", value: (one) => one.Time, cell: (one) => timestamp(one.Time) },
     { key: "member", label: "Member", value: (one) => one.MemberId, cell: (one) => html`<a href=${link("account", [one.MemberId])}>${one.MemberId}</a>` },
@@ -249,8 +250,8 @@ function Changes() {
     ${trouble && html`<p class="quiet">Could not be read: ${trouble.title}.</p>`}
     ${!found && !trouble && html`<p class="quiet">Not answered yet.</p>`}
     ${found && !found.Complete && html`<p class="quiet">The server's record begins only then, later than what you have asked for.</p>`}
-    ${unseen > 0 && html`<p class="warning" id="changes-unseen">${some(unseen, "account and region", "accounts and regions")} could not be checked: what changed there is not known.</p>`}
-    ${found?.Changes.length === 0 && html`<p>${unseen ? "No other membership changed." : "No membership changed."}</p>`}
+    ${unseen.Targets > 0 && html`<p class="warning" id="changes-unseen">${some(unseen.Accounts, "administrator")} in ${some(unseen.Regions, "region")} could not be read since then: what changed there is not known, and their members are not gone.</p>`}
+    ${found?.Changes.length === 0 && html`<p>${unseen.Targets > 0 ? "No other membership changed." : "No membership changed."}</p>`}
     ${found?.Changes.length > 0 &&
     html`<${Table} id="changes-table" caption="Memberships that changed, newest first" rows=${found.Changes} rowKey=${(one) => `${one.Time} ${one.AccountId} ${one.Region} ${one.MemberId}`} columns=${columns} />
       ${found.Left > 0 && html`<p class="quiet">And ${count(found.Left)} more.</p>`}`}

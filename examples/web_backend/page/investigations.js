@@ -1,7 +1,7 @@
 // Investigations: all accounts and regions, one investigation with its indicators, and a form to start one.
 
 import { address, adjust, adjustSort, choiceOf, go, link, placeNow, sortOf } from "./address.js";
-import { PATIENT, call, pages, path } from "./api.js";
+import { call, pages, path } from "./api.js";
 import { stateOf } from "./coverage.js";
 import { investigations, settings } from "./data.js";
 import { Failures } from "./failures.js";
@@ -159,7 +159,7 @@ async function startInvestigation() {
   const from = placeNow();
   try {
     const body = { EntityArn: form.entity.trim(), ScopeStartTime: `${form.from}Z`, ScopeEndTime: `${form.to}Z`, ClientToken: form.token };
-    const { InvestigationId: id } = await call(path`api/accounts/${account}/regions/${region}/investigations`, { method: "POST", body, quiet: PATIENT });
+    const { InvestigationId: id } = await call(path`api/accounts/${account}/regions/${region}/investigations`, { method: "POST", body });
     edit({ entity: "" });
     investigations.load({ fresh: true });
     if (placeNow() === from) go("investigations", [account, region, id]);

@@ -2,7 +2,7 @@
 // bound to the form that it was made from: it names its administrator, and an edit of the form takes it back.
 
 import { address, adjust, digitsOf, go, isAccount, link, placeNow } from "./address.js";
-import { PATIENT, call, follow, path } from "./api.js";
+import { call, follow, path } from "./api.js";
 import { members, outdate, settings } from "./data.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
@@ -104,7 +104,7 @@ async function makePlan() {
     return;
   }
   try {
-    take(await call("api/onboarding/plans", { method: "POST", body, quiet: PATIENT }), sent.form);
+    take(await call("api/onboarding/plans", { method: "POST", body, limit: "Plan" }), sent.form);
   } catch (error) {
     if (!error.problem) throw error;
     // A plan changes nothing, so nothing can have been carried out.
@@ -147,7 +147,7 @@ async function applyPlan() {
   const body = { PlanId: plan.PlanId, AdministratorId: plan.AdministratorId };
   if (plan.AccountIds) body.AccountIds = plan.AccountIds;
   try {
-    const started = await call("api/onboarding/jobs", { method: "POST", body, quiet: PATIENT });
+    const started = await call("api/onboarding/jobs", { method: "POST", body });
     outdate();
     if (plan === applied) plan = null;
     if (applied.form === asSent()) clearForm(applied.Lines);
@@ -295,7 +295,7 @@ function watch(id) {
 
 async function stopJob() {
   try {
-    await call(path`api/onboarding/jobs/${job.id}`, { method: "DELETE", quiet: PATIENT });
+    await call(path`api/onboarding/jobs/${job.id}`, { method: "DELETE" });
   } catch (error) {
     if (!error.problem) throw error;
     job.problem = error.problem;

@@ -3,17 +3,15 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 pytest.importorskip("playwright.async_api", reason="playwright, which drives the browser, is not installed")
 from playwright.async_api import Locator, Page, Route, expect
-from support.browser import BROWSER_MARKS, opened_page
+from support.browser import BROWSER_MARKS
 from support.browser.task_times import recorded_tasks
 from support.page_api import (
     ADMINISTRATORS,
@@ -32,25 +30,9 @@ from support.page_api import (
 )
 
 pytestmark = BROWSER_MARKS
-EXPECTED = re.compile(r"Failed to load resource: (the server responded with a status of [45]|net::ERR_)")
 ACCOUNT, LATER = "444455556666", "2026-11-26T11:30:00Z"
 DENIED = {"Cause": "AccessDenied", "title": "Access denied", "detail": "", "code": "AccessDeniedException"}
 PLAN_ID, JOB_ID = "b" * 32, "c" * 32
-
-
-@pytest_asyncio.fixture
-async def page(devtools_url: str) -> AsyncIterator[Page]:
-    """A page in a browser context of its own; at the end, its console may only have expected messages."""
-    async with opened_page(devtools_url) as (page, console):
-        yield page
-    assert [text for text in console if not EXPECTED.match(text)] == []
-
-
-@pytest_asyncio.fixture
-async def api(page: Page) -> PageApi:
-    api = PageApi()
-    await api.install(page)
-    return api
 
 
 def document(**more: Any) -> dict[str, Any]:
@@ -96,7 +78,9 @@ def job(**more: Any) -> dict[str, Any]:
 
 def job_events(*found: tuple[str, Any]) -> Answer:
     """Answer with the server-sent events of a job."""
-    body = "".join(f"event: {name}\ndata: {json.dumps(data)}\n\n" for name, data in (*found, ("end", None)))
+    body = "".join(
+        f"event: {name}\ndata: {json.dumps(data)}\n\n" for name, data in (("begin", {}), *found, ("end", None))
+    )
 
     async def answer(route: Route) -> None:
         await route.fulfill(content_type="text/event-stream", body=body)
@@ -254,7 +238,7 @@ async def test_a_line_that_is_no_object_is_a_problem(url: str, page: Page, api: 
 
 async def test_rows_that_have_come_stay(url: str, page: Page, api: PageApi) -> None:
     """Of an answer with fewer lines than its end says, and after the next attempt has failed, too."""
-    lines = [json.dumps(member(ADMINISTRATORS[0], REGIONS[0], number)) for number in range(3)]
+    lines = ['{"Begin": {}}', *(json.dumps(member(ADMINISTRATORS[0], REGIONS[0], number)) for number in range(3))]
     end = json.dumps({"End": {"Lines": 4, "StartedTime": TIME, "FinishedTime": TIME}})
 
     async def answer(route: Route) -> None:
@@ -307,7 +291,8 @@ async def test_a_stream_that_stalls_halfway(url: str, page: Page, api: PageApi) 
     async def stall(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
         await response.prepare(request)
-        await response.write(json.dumps(member(ADMINISTRATORS[0], REGIONS[0], 7)).encode() + b"\n")
+        for line in ({"Begin": {}}, member(ADMINISTRATORS[0], REGIONS[0], 7)):
+            await response.write(json.dumps(line).encode() + b"\n")
         await closed.wait()
         return response
 
