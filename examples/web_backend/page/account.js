@@ -143,7 +143,7 @@ export function Account() {
     <section aria-labelledby="account-title" id="one">
       <div class="bar">
         <h2 id="account-title">Account ${id}${nameOf(id) && `: ${nameOf(id)}`}</h2>
-        <${Freshness} id="account-freshness" phase=${phase} time=${known && (known.CoverageAsOf ?? known.AsOf)} progress=${progress} began=${began} />
+        <${Freshness} id="account-freshness" of=${{ phase, time: known?.CoverageAsOf, progress, began }} />
         <${RefreshButton} id="account-refresh" busy=${phase === "loading"} run=${() => load(id, { fresh: true })} />
       </div>
       <${Problem} id="account-alert" problem=${problem} retry=${() => load(id)} />

@@ -106,7 +106,7 @@ export function Coverage() {
     <section aria-labelledby="coverage-title" id="coverage">
       <div class="bar">
         <h2 id="coverage-title">Coverage</h2>
-        <${Freshness} id="coverage-freshness" ...${stateOf(coverage)} />
+        <${Freshness} id="coverage-freshness" of=${coverage} />
         <${RefreshButton} id="coverage-refresh" busy=${coverage.loading} run=${() => coverage.load({ fresh: true })} />
       </div>
       <${Problem} id="coverage-alert" problem=${coverage.problem} retry=${() => coverage.load()} />
@@ -136,5 +136,3 @@ export function Coverage() {
     </section>
   `;
 }
-
-export const stateOf = ({ phase, time, progress, began }) => ({ phase, time, progress, began });

@@ -2,6 +2,7 @@
 
 import { call, setLimits } from "./api.js";
 import { Dataset } from "./dataset.js";
+import { Overview } from "./overview.js";
 import { Retry } from "./retry.js";
 import { changed, recall, remember } from "./store.js";
 
@@ -72,20 +73,21 @@ export const graphs = new Dataset({
   owner,
 });
 
+// From the same surveys as `members`.
+export const fleet = new Overview({
+  address: (fresh) => `api/fleet/overview?${ages(fresh)}`,
+  key: (row) => `${row.AccountId} ${row.Region}`,
+});
+
 // After an onboarding: what is known of members is older than that.
 export function outdate() {
-  coverage.outdated = true;
-  members.outdated = true;
-  accounts.outdated = true;
+  for (const one of [coverage, members, fleet, accounts]) one.outdated = true;
 }
-
-// The latest survey of members that the fleet was shown by, which the list of members shows too.
-export const fleet = { started: "" };
 
 // The pages of single accounts, which have surveys of their own.
 export const accounts = { outdated: false };
 
-export const anyLoading = () => [coverage, members, investigations, graphs].some((one) => one.loading);
+export const anyLoading = () => [coverage, members, investigations, graphs, fleet].some((one) => one.loading);
 
 // Asks the accounts and regions of one cause again; what is known of the others stays. Then the stream is opened again.
 export async function askAgain(kind, cause, accountIds) {

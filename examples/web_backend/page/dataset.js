@@ -1,5 +1,4 @@
 // The rows that a stream of the server has: `phase` says what is known of them, and old rows stay until there are new ones.
-//
 // A load that failed is repeated when its view is entered, and after a while in the background.
 //
 // idle: nobody asked. loading: the answer is under way; the rows are older ones, or those that have come so far.
@@ -51,10 +50,10 @@ export class Dataset {
   }
 
   // A view that shows the rows is entered.
-  enter(latest = "") {
+  enter(latest = null) {
     if (this.outdated && !this.loading) this.load({ fresh: true });
     // A later survey is known already, such as that of the fleet.
-    else if (this.phase === "ready" && this.started < latest) this.load({ quiet: true });
+    else if (this.phase === "ready" && latest !== null && this.started < latest) this.load({ quiet: true });
     else if (this.phase === "idle" || this.phase === "failed") this.load({ quiet: true });
   }
 
@@ -62,21 +61,36 @@ export class Dataset {
     if (this.phase === "failed" && this.retry.isDue()) this.load({ quiet: true });
   }
 
-  // `fresh`: whether the server has to ask AWS again. `quiet`: whether a problem stays until there is an answer.
+  restart({ fresh, quiet }) {
+    Object.assign(this, { phase: "loading", problem: quiet ? this.problem : null, progress: quiet ? this.progress : null, began: Date.now() });
+    if (fresh) this.outdated = false;
+    changed();
+  }
+
+  fail(problem) {
+    Object.assign(this, { phase: "failed", problem });
+    this.retry.failed();
+  }
+
+  succeed(started, time) {
+    Object.assign(this, { phase: "ready", problem: null, started, time });
+    this.retry.succeeded();
+  }
+
+  // `fresh`: whether the server has to ask AWS again. `quiet`: whether a problem stays until there is an answer, and how
+  // far the latest one was.
   async load({ fresh = false, quiet = false } = {}) {
     this.control?.abort();
     const control = (this.control = new AbortController());
     const found = new Map();
     const failures = [];
-    Object.assign(this, { phase: "loading", problem: quiet ? this.problem : null, progress: null, began: Date.now() });
-    if (fresh) this.outdated = false;
+    this.restart({ fresh, quiet });
     // The first answer is shown while it comes; a later one replaces the rows at its end.
     const first = this.time === null && this.shown.size === 0;
     if (first) {
       this.failures = failures;
       this.show(found);
     }
-    changed();
     try {
       const stream = lines(this.address(fresh), { signal: control.signal });
       for (;;) {
@@ -100,8 +114,7 @@ export class Dataset {
     } catch (error) {
       if (control.signal.aborted) return;
       // Anything else than a problem is an answer that nobody has foreseen.
-      Object.assign(this, { phase: "failed", problem: error.problem ?? MALFORMED });
-      this.retry.failed();
+      this.fail(error.problem ?? MALFORMED);
     }
     changed();
   }
@@ -116,7 +129,7 @@ export class Dataset {
       }
     }
     this.show(found);
-    this.retry.succeeded();
-    Object.assign(this, { phase: "ready", problem: null, started: end.StartedTime, failures, progress: null, time: end.FinishedTime });
+    Object.assign(this, { failures, progress: null });
+    this.succeed(end.StartedTime, end.FinishedTime);
   }
 }

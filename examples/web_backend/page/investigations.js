@@ -2,14 +2,13 @@
 
 import { address, adjust, adjustSort, choiceOf, go, link, placeNow, sortOf } from "./address.js";
 import { call, pages, path } from "./api.js";
-import { stateOf } from "./coverage.js";
 import { investigations, settings } from "./data.js";
 import { Failures } from "./failures.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
 import { SEVERITIES, severityRank } from "./statuses.js";
-import { announce, changed, notify, recall, remember } from "./store.js";
-import { Badge, Button, Exports, Field, Filter, Freshness, Problem, RefreshButton, Select, count, isKnown, isWorking, some, submit, timestamp } from "./ui.js";
+import { announce, changed, isBusy, notify, recall, remember } from "./store.js";
+import { Badge, Button, Exports, Field, Filter, Freshness, Problem, RefreshButton, Select, count, isKnown, some, submit, timestamp } from "./ui.js";
 
 const POLL_INTERVAL = 1500; // milliseconds, while an investigation is running
 const HOUR = 3600000;
@@ -171,7 +170,7 @@ async function startInvestigation() {
 }
 
 function Start() {
-  const working = isWorking("start");
+  const working = isBusy("start");
   const input = (name) => (event) => edit({ [name]: event.target.value });
   return html`<details id="start-part" open=${form.open} onToggle=${(event) => {
     form.open = event.target.open;
@@ -216,7 +215,7 @@ export function Investigations() {
     <section aria-labelledby="investigations-title" id="investigations">
       <div class="bar">
         <h2 id="investigations-title">Investigations</h2>
-        <${Freshness} id="investigations-freshness" ...${stateOf(investigations)} />
+        <${Freshness} id="investigations-freshness" of=${investigations} />
         <${RefreshButton} id="investigations-refresh" busy=${investigations.loading} run=${() => investigations.load({ fresh: true })} />
       </div>
       <${Problem} id="investigations-alert" problem=${investigations.problem} retry=${() => investigations.load()} />

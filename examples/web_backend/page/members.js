@@ -1,7 +1,7 @@
 // Members by account: status, reason, since when, and how much data; found by any part of an id.
 
 import { adjust, adjustSort, address, choiceOf, digitsOf, link, sortOf } from "./address.js";
-import { finder, stateOf } from "./coverage.js";
+import { finder } from "./coverage.js";
 import { fleet, graphs, members, nameOf, personal, settings, showPersonal } from "./data.js";
 import { Failures } from "./failures.js";
 import { html } from "./parts/index.js";
@@ -22,13 +22,13 @@ export function tryAgain() {
 
 const UNITS = ["B", "KB", "MB", "GB", "TB"];
 
-export function volume(bytes) {
+function volume(bytes) {
   if (bytes == null) return "";
   const power = Math.min(UNITS.length - 1, bytes ? Math.floor(Math.log10(bytes) / 3) : 0);
   return `${(bytes / 1000 ** power).toFixed(power ? 1 : 0)} ${UNITS[power]}`;
 }
 
-export const words = (text) => (text ?? "").replaceAll("_", " ").toLowerCase();
+const words = (text) => (text ?? "").replaceAll("_", " ").toLowerCase();
 
 const PACKAGES = new Map([
   ["DETECTIVE_CORE", "core"],
@@ -90,7 +90,7 @@ export function Members() {
     <section aria-labelledby="members-title" id="members">
       <div class="bar">
         <h2 id="members-title">Members</h2>
-        <${Freshness} id="members-freshness" ...${stateOf(members)} />
+        <${Freshness} id="members-freshness" of=${members} />
         <button type="button" id="members-personal" onClick=${() => showPersonal(!personal.shown)}>${personal.shown ? "Hide" : "Show"} names and e-mail addresses</button>
         <${RefreshButton} id="members-refresh" busy=${members.loading} run=${() => members.load({ fresh: true })} />
       </div>
@@ -125,7 +125,7 @@ function Graphs() {
   return html`<section aria-labelledby="graphs-title" id="graphs">
     <div class="bar">
       <h2 id="graphs-title">Graphs: packages and auto-enable</h2>
-      <${Freshness} id="graphs-freshness" ...${stateOf(graphs)} />
+      <${Freshness} id="graphs-freshness" of=${graphs} />
       <${RefreshButton} id="graphs-refresh" busy=${graphs.loading} run=${() => graphs.load({ fresh: true })} />
     </div>
     <${Problem} id="graphs-alert" problem=${graphs.problem} retry=${() => graphs.load()} />

@@ -8,8 +8,8 @@ import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
 import { Retry } from "./retry.js";
 import { inWords } from "./statuses.js";
-import { announce, changed, draw, focusOn, notify, recall, remember, wantFocus } from "./store.js";
-import { Badge, Button, Field, Problem, Select, count, isWorking, some, submit, timestamp } from "./ui.js";
+import { announce, changed, draw, focusOn, isBusy, notify, recall, remember, wantFocus } from "./store.js";
+import { Badge, Button, Field, Problem, Select, count, some, submit, timestamp } from "./ui.js";
 
 const WORDS = { running: "Running", done: "Done", failed: "Failed", stopped: "Stopped" };
 const KINDS = { running: "wait", done: "good", failed: "bad", stopped: "wait" };
@@ -28,7 +28,7 @@ const regionsOf = () => settings.Regions.filter((region) => !form.off.includes(r
 // Nobody is preselected, since a wrong choice invites accounts into a wrong graph.
 const administratorOf = () => (settings.Accounts.includes(form.administrator) ? form.administrator : settings.Accounts.length === 1 ? settings.Accounts[0] : "");
 const asSent = () => JSON.stringify([administratorOf(), regionsOf(), form.csv]);
-export const isEdited = () => plan !== null && plan.form !== asSent();
+const isEdited = () => plan !== null && plan.form !== asSent();
 
 function edit(changes) {
   const was = isEdited();
@@ -366,7 +366,7 @@ function insertExample() {
 
 export function Onboarding() {
   const toggle = (region) => (event) => edit({ off: event.target.checked ? form.off.filter((one) => one !== region) : [...form.off, region] });
-  const working = isWorking("plan");
+  const working = isBusy("plan");
   return html`
     <section aria-labelledby="onboarding-title" id="onboarding">
       <h2 id="onboarding-title">Onboarding</h2>

@@ -85,7 +85,7 @@ start(document.getElementById("page"), () => html`<${Page} />`);
 loadAll();
 // What has not been answered for a while says so.
 setInterval(() => {
-  if (anyLoading() || fleet.isLoading() || account.isLoading()) changed();
+  if (anyLoading() || account.isLoading()) changed();
   if (settings.known) VIEWS.get(address.view)?.[0].tryAgain();
   else if (settingsRetry.isDue()) loadAll();
 }, 1000);

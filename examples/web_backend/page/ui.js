@@ -3,8 +3,6 @@
 import { html } from "./parts/index.js";
 import { changed, isBusy, once } from "./store.js";
 
-export { isBusy as isWorking } from "./store.js";
-
 const number = new Intl.NumberFormat("en");
 
 export const count = (value) => number.format(value);
@@ -48,7 +46,9 @@ export function Problem({ id, problem, retry, label = "Try again" }) {
 const SLOW = 5; // seconds without an answer after which that is said
 
 // What is known, and how old it is.
-export function Freshness({ id, phase, time, progress, began }) {
+// `of`: a Dataset, or what is known in its words.
+export function Freshness({ id, of }) {
+  const { phase, time, progress, began } = of;
   const words = [];
   if (phase === "loading") {
     const waited = Math.floor((Date.now() - began) / 1000);
