@@ -51,11 +51,13 @@ async def overview(request: web.Request) -> web.StreamResponse:
     """
     last = request.headers.get("Last-Event-ID")
     seen = inputs.event_id(last, "Last-Event-ID") if last else ""
-    survey = request.config_dict[SURVEYS].get("members", read_query(request, MAX_AGE)["max_age"])
+    surveys, max_age = request.config_dict[SURVEYS], read_query(request, MAX_AGE)["max_age"]
     survey_id, _, start = seen.partition("-")
-    return await stream_events(
-        request, _events(survey, int(start) if survey_id == survey.id else None), to_json=identity, retry=1
-    )
+    survey = surveys.latest("members")
+    if survey is None or survey.id != survey_id or not survey.usable:
+        return await stream_events(request, _events(surveys.get("members", max_age), None), to_json=identity, retry=1)
+    # Whatever its age: only the connection was lost.
+    return await stream_events(request, _events(survey, int(start)), to_json=identity, retry=1)
 
 
 def listing(kind: str) -> Any:

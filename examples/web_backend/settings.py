@@ -26,6 +26,11 @@ def _as_tuple(values: object) -> tuple[str, ...]:
     return tuple(values)
 
 
+def _as_accounts(values: object) -> tuple[str, ...]:
+    """Convert a list of account ids; dashes in them are removed."""
+    return tuple(value.replace("-", "") for value in _as_tuple(values))
+
+
 def _as_names(values: object) -> dict[str, str]:
     """Check account ids and names; dashes in the ids are removed."""
     if not isinstance(values, dict) or not all(isinstance(value, str) for pair in values.items() for value in pair):
@@ -65,7 +70,7 @@ class Settings:
         linger: seconds for which a survey continues after its last reader has disconnected.
     """
 
-    accounts: tuple[str, ...] = field(converter=_as_tuple)
+    accounts: tuple[str, ...] = field(converter=_as_accounts)
     regions: tuple[str, ...] = field(converter=_as_tuple)
     names: Mapping[str, str] = field(converter=_as_names, factory=dict)
     role_name: str = "DetectiveOperations"

@@ -89,6 +89,7 @@ class Survey:
         total: the number of targets.
         found: account and region -> what was found there.
         feed: the same, in the order of arrival.
+        outdated: whether something was changed since it began.
     """
 
     def __init__(
@@ -119,17 +120,18 @@ class Survey:
         self._stop_timer: asyncio.TimerHandle | None = None
         self._ended_at = 0.0
         self.usable = True
+        self.outdated = False
         self._task = asyncio.create_task(self._run(), name=f"survey of {kind}")
         self._task.add_done_callback(self._end)
 
     def is_current(self, max_age: float | None) -> bool:
-        """Return whether it is running, or ended successfully not too long ago.
+        """Return whether it is running, or ended successfully not too long ago, and nothing was changed since it began.
 
         Args:
             max_age: in seconds; the age of what was taken over counts, too. None for as long as surveys are kept,
                 counted from the end: for the reader that has asked for a retry.
         """
-        if not self.usable:
+        if not self.usable or self.outdated:
             return False
         since = self._ended_at if self.feed.ended else math.inf
         if max_age is None:

@@ -41,13 +41,12 @@ def problem(status: int, title: str, **more: Any) -> Answer:
     return value({"title": title, "status": status, **more}, status)
 
 
-def ndjson(lines: Iterable[Any], *, begin: bool = True, end: bool = True, finished: str = TIME) -> Answer:
+def ndjson(lines: Iterable[Any], *, end: bool = True, finished: str = TIME, survey: str = "a" * 16) -> Answer:
     """Answer with a stream of lines; without its end mark, it was cut off."""
     found = [json.dumps(line) for line in lines]
     if end:
         found.append(json.dumps({"End": {"Lines": len(found), "StartedTime": finished, "FinishedTime": finished}}))
-    if begin:
-        found.insert(0, json.dumps({"Begin": {"SurveyId": "a" * 16, "StartedTime": finished, "Total": 4}}))
+    found.insert(0, json.dumps({"Begin": {"SurveyId": survey, "StartedTime": finished, "Total": 4}}))
 
     async def answer(route: Route) -> None:
         await route.fulfill(content_type="application/x-ndjson", body="\n".join(found) + "\n")

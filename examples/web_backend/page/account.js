@@ -46,6 +46,7 @@ export function tryAgain() {
 }
 
 export function leave() {
+  control?.abort();
   wanted = null;
 }
 

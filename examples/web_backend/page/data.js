@@ -1,6 +1,6 @@
 // What the views share: the settings, and the streams of rows.
 
-import { call, setLimits } from "./api.js";
+import { Failure, MALFORMED, call, setLimits } from "./api.js";
 import { Dataset } from "./dataset.js";
 import { Overview } from "./overview.js";
 import { Retry } from "./retry.js";
@@ -42,11 +42,18 @@ export const nameOf = (account) => (personal.shown && Object.hasOwn(settings.Nam
 
 // Old results do well enough for the first look: what is shown says how old it is, and "Refresh" asks AWS.
 const ages = (fresh) => `max_age=${fresh ? 0 : 3600}`;
+
+// The item, if it has the text that the page cannot do without: one that has not must not stop the whole page.
+function whole(item, name) {
+  if (typeof item?.[name] !== "string") throw new Failure(MALFORMED);
+  return item;
+}
+
 const owner = (row) => `${row.Administrator ?? row.AccountId} ${row.Region}`;
 
 export const coverage = new Dataset({
   address: (fresh) => `api/coverage?${ages(fresh)}`,
-  read: (line) => line,
+  read: (line) => whole(line, "AccountId"),
   key: (row) => `${row.AccountId} ${row.Region}`,
   owner: (row) => `${row.AdministratorId ?? row.AccountId} ${row.Region}`,
   isUnknown: (row) => row.State === "failed",
@@ -54,21 +61,21 @@ export const coverage = new Dataset({
 
 export const members = new Dataset({
   address: (fresh) => `api/fleet/members?${ages(fresh)}${personal.shown ? "&emails=true" : ""}`,
-  read: ({ AccountId, Region, Member }) => ({ ...Member, Administrator: AccountId, Region }),
+  read: ({ AccountId, Region, Member }) => ({ ...whole(Member, "AccountId"), Administrator: AccountId, Region }),
   key: (row) => `${row.Administrator} ${row.Region} ${row.AccountId}`,
   owner,
 });
 
 export const investigations = new Dataset({
   address: (fresh) => `api/fleet/investigations?${ages(fresh)}`,
-  read: ({ AccountId, Region, Investigation }) => ({ ...Investigation, AccountId, Region }),
+  read: ({ AccountId, Region, Investigation }) => ({ ...whole(Investigation, "EntityArn"), AccountId, Region }),
   key: (row) => `${row.AccountId} ${row.Region} ${row.InvestigationId}`,
   owner,
 });
 
 export const graphs = new Dataset({
   address: (fresh) => `api/fleet/graphs?${ages(fresh)}`,
-  read: ({ AccountId, Region, Graph }) => ({ ...Graph, AccountId, Region }),
+  read: ({ AccountId, Region, Graph }) => ({ ...whole(Graph, "Arn"), AccountId, Region }),
   key: (row) => `${row.AccountId} ${row.Region}`,
   owner,
 });
@@ -81,7 +88,7 @@ export const fleet = new Overview({
 
 // After an onboarding: what is known of members is older than that.
 export function outdate() {
-  for (const one of [coverage, members, fleet, accounts]) one.outdated = true;
+  for (const one of [coverage, members, fleet, graphs, accounts]) one.outdated = true;
 }
 
 // The pages of single accounts, which have surveys of their own.

@@ -11,8 +11,9 @@ import { Retry } from "./retry.js";
 export class Dataset {
   phase = "idle";
   failures = []; // the accounts and regions that could not be read
-  started = null; // when the survey of the complete rows began
-  time = null; // when the rows were complete; null if they never were
+  surveyId = null; // of the latest answer
+  readyAt = 0; // when that answer was complete, by the browser
+  time = null; // of when the complete rows are: the start of their survey, or of what it has kept; null if there are none
   problem = null;
   progress = null; // accounts and regions that have answered, and all of them
   began = 0; // when the latest request was sent
@@ -49,12 +50,25 @@ export class Dataset {
     this.list = null;
   }
 
-  // A view that shows the rows is entered.
-  enter(latest = null) {
+  // A view that shows the rows is entered. `other`: a dataset that is made from the same surveys, such as that of the fleet,
+  // which may have a later one already.
+  enter(other = null) {
     if (this.outdated && !this.loading) this.load({ fresh: true });
-    // A later survey is known already, such as that of the fleet.
-    else if (this.phase === "ready" && latest !== null && this.started < latest) this.load({ quiet: true });
+    else if (this.phase === "ready" && other?.readyAt > this.readyAt && other.surveyId !== this.surveyId) this.load({ quiet: true });
     else if (this.phase === "idle" || this.phase === "failed") this.load({ quiet: true });
+  }
+
+  // The view is left: a stream that nobody sees would take one of the few connections that a browser has to a server. The
+  // server goes on for a while, and a reader that comes back gets what it has found.
+  leave() {
+    if (!this.loading) return;
+    this.stop();
+    this.phase = "idle";
+    this.outdated ||= this.fresh;
+  }
+
+  stop() {
+    this.control?.abort();
   }
 
   tryAgain() {
@@ -63,6 +77,7 @@ export class Dataset {
 
   restart({ fresh, quiet }) {
     Object.assign(this, { phase: "loading", problem: quiet ? this.problem : null, progress: quiet ? this.progress : null, began: Date.now() });
+    this.fresh = fresh;
     if (fresh) this.outdated = false;
     changed();
   }
@@ -72,15 +87,15 @@ export class Dataset {
     this.retry.failed();
   }
 
-  succeed(started, time) {
-    Object.assign(this, { phase: "ready", problem: null, started, time });
+  succeed(time) {
+    Object.assign(this, { phase: "ready", problem: null, time, readyAt: performance.now() });
     this.retry.succeeded();
   }
 
   // `fresh`: whether the server has to ask AWS again. `quiet`: whether a problem stays until there is an answer, and how
   // far the latest one was.
   async load({ fresh = false, quiet = false } = {}) {
-    this.control?.abort();
+    this.stop();
     const control = (this.control = new AbortController());
     const found = new Map();
     const failures = [];
@@ -101,7 +116,7 @@ export class Dataset {
           break;
         }
         this.problem = null;
-        if (value.Begin) this.progress = { Done: 0, Total: value.Begin.Total };
+        if (value.Begin) Object.assign(this, { surveyId: value.Begin.SurveyId, progress: { Done: 0, Total: value.Begin.Total } });
         else if (value.Progress) this.progress = value.Progress;
         else if (value.Failure) failures.push(value);
         else {
@@ -130,6 +145,6 @@ export class Dataset {
     }
     this.show(found);
     Object.assign(this, { failures, progress: null });
-    this.succeed(end.StartedTime, end.FinishedTime);
+    this.succeed(end.StartedTime);
   }
 }

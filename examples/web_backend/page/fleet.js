@@ -19,8 +19,10 @@ const changes = { since: null, found: null, problem: null };
 
 export function show() {
   if (fleet.phase === "ready" && sinceOf() !== changes.since) readChanges();
-  fleet.enter(members.started);
+  fleet.enter(members);
 }
+
+export const leave = () => fleet.leave();
 
 export const tryAgain = () => fleet.tryAgain();
 
@@ -131,7 +133,7 @@ function Attention({ totals }) {
   const failures = failed().map((target) => ({ ...target, Failure: { Outcome: target.Outcome, ...target.Error } }));
   const answered = sum.answered || sum.failed || empty;
   const statuses = ["VERIFICATION_FAILED", "ACCEPTED_BUT_DISABLED"].filter((status) => counts[status]);
-  const isWell = answered && !fleet.loading && !failures.length && !statuses.length && !empty;
+  const isWell = fleet.phase === "ready" && !failures.length && !statuses.length && !empty;
   return html`<section aria-labelledby="attention-title" id="attention">
     <h2 id="attention-title">What needs attention</h2>
     ${!answered && html`<p class="quiet">Not answered yet.</p>`}
@@ -179,7 +181,7 @@ function Changes() {
     ${trouble && html`<p class="quiet">Could not be read: ${trouble.title}.</p>`}
     ${!found && !trouble && html`<p class="quiet">Not answered yet.</p>`}
     ${found && !found.Complete && html`<p class="quiet">The server's record begins only then, later than what you have asked for.</p>`}
-    ${unseen.Targets > 0 && html`<p class="warning" id="changes-unseen">${some(unseen.Accounts, "administrator")} in ${some(unseen.Regions, "region")} could not be read since then: what changed there is not known, and their members are not gone.</p>`}
+    ${unseen.Targets > 0 && html`<p class="warning" id="changes-unseen">${some(unseen.Accounts, "administrator")} in ${some(unseen.Regions, "region")} were not read since then: what changed there is not known, and their members are not gone.</p>`}
     ${found?.Changes.length === 0 && html`<p>${unseen.Targets > 0 ? "No other membership changed." : "No membership changed."}</p>`}
     ${found?.Changes.length > 0 &&
     html`<${Table} id="changes-table" caption="Memberships that changed, newest first" rows=${found.Changes} rowKey=${(one) => `${one.Time} ${one.AccountId} ${one.Region} ${one.MemberId}`} columns=${columns} />

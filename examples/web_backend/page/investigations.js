@@ -22,6 +22,11 @@ let one = null; // { path, ids, found, indicators, problem }
 
 export const tryAgain = () => investigations.tryAgain();
 
+export function leave() {
+  investigations.leave();
+  one = null;
+}
+
 export function show([account, region, id]) {
   investigations.enter();
   if (!id) one = null;
@@ -62,6 +67,7 @@ async function read(mine) {
     }
     const rows = [];
     for await (const indicator of pages(`${mine.path}/indicators`, "Indicators")) rows.push({ ...indicator, place: rows.length });
+    if (mine !== one) return;
     mine.indicators = rows;
     announce(`${lower(mine.found.Status)}, ${some(rows.length, "indicator")}`);
   } catch (error) {

@@ -67,10 +67,11 @@ function prefill({ accounts, regions = "", administrator = "" }) {
     .join("\n");
   adjust({ accounts: null, regions: null, administrator: null });
   if (!csv) return;
-  if (form.csv.trim() && form.csv.trim() !== csv) putAside({ ...form });
+  // Only what was typed, and not what another link has filled in.
+  if (form.csv.trim() && ![csv, form.prefilled].includes(form.csv.trim())) putAside({ ...form });
   const wanted = regions.split(",").filter((region) => settings.Regions.includes(region));
   const off = wanted.length ? settings.Regions.filter((region) => !wanted.includes(region)) : [];
-  edit({ csv, off, administrator: settings.Accounts.includes(administrator) ? administrator : "" });
+  edit({ csv, prefilled: csv, off, administrator: settings.Accounts.includes(administrator) ? administrator : "" });
   const missing = csv.search(/,$/m);
   if (!administratorOf()) wantFocus("plan-administrator");
   else if (missing >= 0) wantFocus("plan-csv", missing + 1);

@@ -9,15 +9,20 @@ export class Overview extends Dataset {
   survey = null; // the data of the `begin` event
   answered = false; // the latest request was
   whenReady = () => {};
-  stop = () => {};
+  unfollow = () => {};
+
+  stop() {
+    this.unfollow();
+  }
 
   load({ fresh = false, quiet = false } = {}) {
     this.stop();
     this.restart({ fresh, quiet });
     this.answered = false;
-    this.stop = follow(this.address(fresh), {
+    this.unfollow = follow(this.address(fresh), {
       begin: (data) => {
         this.survey = data;
+        this.surveyId = data.SurveyId;
         this.answered = true;
         this.progress = { Done: 0, Total: data.Total };
         changed();
@@ -43,10 +48,6 @@ export class Overview extends Dataset {
     });
   }
 
-  get surveyId() {
-    return this.survey?.SurveyId;
-  }
-
   put(target) {
     const before = this.shown.get(this.key(target));
     const kept = target.Error && { Counts: before?.Counts, GraphArn: before?.GraphArn, time: before?.time };
@@ -56,7 +57,7 @@ export class Overview extends Dataset {
   finish() {
     for (const [name, target] of this.shown) if (target.survey !== this.surveyId) this.shown.delete(name);
     this.list = null;
-    this.succeed(this.survey.StartedTime, this.survey.StartedTime);
+    this.succeed(this.survey.StartedTime);
     this.whenReady();
   }
 

@@ -32,8 +32,10 @@ function find(event) {
   else go("coverage", [], { find: text });
 }
 
+let entered = null; // the view
 function arrive() {
-  if (address.view !== "account") account.leave();
+  if (address.view !== entered) VIEWS.get(entered)?.[0].leave?.();
+  entered = address.view;
   if (notice?.href === location.hash) notify(null);
   if (settings.known) VIEWS.get(address.view)?.[0].show(address.ids);
   else if (settings.problem) loadAll();

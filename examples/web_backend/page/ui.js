@@ -79,10 +79,6 @@ export function Filter({ id, label, children }) {
   return html`<p><label for=${id}>${label}</label>${children}</p>`;
 }
 
-// Said where not all rows are in the document: the browser's own search finds only those.
-const FEW = 60;
-export const NearHint = ({ rows }) => rows > FEW && html`<p class="quiet near">To find a row, use the filters: only rows near the screen are in the page, so the browser's own search misses the others.</p>`;
-
 // Whether there is a number to say: nothing is no 0 while nothing has been read.
 export const isKnown = (data) => Boolean(data.time || data.rows.length || data.phase === "loading");
 
@@ -102,9 +98,9 @@ export function Exports({ kind, query = {}, failed = 0, children }) {
     const words = new URLSearchParams(Object.entries({ ...more, ...personal }).filter(([, value]) => value)).toString();
     return `api/export/${file}${words && `?${words}`}`;
   };
-  const missing = failed > 0 && html`. Incomplete: ${some(failed, "account and region", "accounts and regions")} could not be checked: <a href=${address("failures.csv", { kind })} download>CSV of these</a>`;
+  const missing = failed > 0 && html`Incomplete: ${some(failed, "account and region", "accounts and regions")} could not be checked: <a href=${address("failures.csv", { kind })} download>CSV of these</a>`;
   return html`<p class="exports quiet">Export ${children}: <a href=${address(`${kind}.csv`, query)} download>CSV</a> <a href=${address(`${kind}.ndjson`, query)} download>NDJSON</a>
-    <label><input type="checkbox" checked=${named.has(kind)} onChange=${(event) => nameFiles(kind, event.target.checked)} /> with names${kind === "members" && " and e-mail addresses"}</label>${missing}</p>`;
+    <label><input type="checkbox" checked=${named.has(kind)} onChange=${(event) => nameFiles(kind, event.target.checked)} /> with names${kind === "members" && " and e-mail addresses"}</label> ${missing}</p>`;
 }
 
 // Failures by cause: an expired key fails for 400 accounts at once, and is one problem.

@@ -1,10 +1,13 @@
 """The coverage of all accounts in all regions, and of one account, by what the library's own survey finds."""
 
 import asyncio
+import gc
+from types import FrameType
 from typing import Any
 
 import pytest
 from support.backend import TARGETS, Backend
+from support.reference_cycles import collecting_cycles
 from support.wire_server import until
 from web_backend import world
 from web_backend.settings import Settings
@@ -189,3 +192,17 @@ async def test_the_packages_need_a_permission_of_their_own(backend: Backend, sim
     sim.inject(Fault(denied, operation="ListDatasourcePackages", count=None))
     found = cells(await backend.ndjson(PATH))
     assert "on" in {cell["State"] for cell in found.values()}
+
+
+@pytest.mark.settings(accounts=world.ACCOUNTS[:4])
+async def test_failures_leave_nothing_to_the_garbage_collector(backend: Backend, sim: DetectiveSimulator) -> None:
+    """Their texts are kept, and not their tracebacks: frames that hold the error that they raised are cycles."""
+    sim.inject(Fault(Failure(403, "ExpiredTokenException"), count=None))
+    with collecting_cycles() as cycles:
+        await backend.ndjson("/api/coverage")
+        for _ in range(5):
+            await asyncio.sleep(0.01)
+        gc.collect()
+        frames = {one.f_code.co_qualname for one in gc.garbage if isinstance(one, FrameType)}
+        assert "_coverage" not in frames
+        assert cycles() == []

@@ -642,7 +642,7 @@ async def test_what_was_not_seen_is_not_gone(url: str, page: Page, api: PageApi)
     not_seen = {"Accounts": 2, "Regions": 1, "Targets": 2}
     api.answers["changes"] = value({**CHANGES, "NotSeen": not_seen})
     await page.goto(url)
-    await expect(page.locator("#changes-unseen")).to_contain_text("2 administrators in 1 region could not be read")
+    await expect(page.locator("#changes-unseen")).to_contain_text("2 administrators in 1 region were not read since")
     await expect(page.locator("#changes")).to_contain_text("No other membership changed.")
 
 

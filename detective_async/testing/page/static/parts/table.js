@@ -4,6 +4,7 @@
 //   html`<${Table} id="members" caption="Members" rows=${rows} rowKey=${(row) => row.id} columns=${columns}
 //     sort=${{ by: "name", down: false }} onSort=${(sort) => ...} />`
 //
+// `view`: the filter, where there is one, in any form: with another one, the rows are sorted anew even below the pointer.
 // `foot`: a last row that is not sorted, such as a sum.
 //
 // A column: `{ key, label, value(row), cell(row)?, number?, wide? }`. `value` is what the rows are sorted by, and what is shown
@@ -190,6 +191,13 @@ export class Table extends Component {
     return html`<tr key=${rowKey(row)} role="row" class=${rowClass?.(row) ?? ""} data-index=${index} aria-rowindex=${index + 2} ref=${row === this.props.foot ? null : this.measure}>${cells}</tr>`;
   }
 
+  // Said where not all rows are in the document: the browser's own search finds only those.
+  hint() {
+    if (this.rows.length <= this.few() || this.printing) return null;
+    const why = "only rows near the screen are in the page, so the browser's own search misses the others.";
+    return html`<p class="quiet near">${this.props.view ? `To find a row, use the filters: ${why}` : `This table is long: ${why}`}</p>`;
+  }
+
   render({ id, caption, columns, foot }) {
     this.arrange();
     let content;
@@ -207,7 +215,7 @@ export class Table extends Component {
       }
       if (this.virtual.getTotalSize() > end) content.push(gap(this.virtual.getTotalSize() - end, "end"));
     }
-    return html`<div class="box tall" hidden=${this.rows.length === 0} ref=${this.box} role="group" aria-label=${caption}>
+    return html`${this.hint()}<div class=${foot ? "box" : "box tall"} hidden=${this.rows.length === 0} ref=${this.box} role="group" aria-label=${caption}>
       <table id=${id} role="table" onFocusIn=${this.reveal} aria-rowcount=${this.rows.length + (foot ? 2 : 1)}>
         <caption>${caption}</caption>
         <thead role="rowgroup"><tr role="row" aria-rowindex="1">${columns.map((one) => this.heading(one))}</tr></thead>
