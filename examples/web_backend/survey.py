@@ -38,6 +38,7 @@ class Found:
         clock: the same, by a clock that is never set back, for ages.
         graph_arn: the graph; None if there is none, or that is not known.
         rows: the items.
+        outcome: whether it succeeded.
         failure: why they are incomplete; its status is the cause, which many failures have in common.
         coverage: what the coverage is made from.
         summary: the numbers of members by status, as JSON.
@@ -49,6 +50,7 @@ class Found:
     clock: float = field(factory=monotonic)
     graph_arn: str | None = None
     rows: tuple[Row, ...] = ()
+    outcome: OutcomeKind = OutcomeKind.SUCCEEDED
     failure: Row | None = None
     coverage: Coverage | None = None
     summary: bytes = b""
@@ -291,6 +293,7 @@ def _found(outcome: Outcome[Reading]) -> Found:
         region=outcome.target.region,
         graph_arn=reading.graph_arn,
         rows=reading.rows,
+        outcome=outcome.kind,
         failure=failure,
         coverage=reading.coverage,
     )
@@ -302,7 +305,7 @@ def _summary(found: Found, done: int) -> bytes:
         {
             "AccountId": found.account_id,
             "Region": found.region,
-            "Outcome": OutcomeKind.SUCCEEDED if failure is None else failure["Outcome"],
+            "Outcome": found.outcome,
             "GraphArn": found.graph_arn,
             "Counts": Counter(row.status for row in found.rows if row.status is not None),
             "Error": failure,

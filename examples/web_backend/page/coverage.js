@@ -80,7 +80,7 @@ export function verdict(name, on, gaps, pending, unknown = 0) {
 }
 
 // What is old, and could not be checked since; nothing if all is new.
-const oldWords = (old) => (old.length ? `; as of ${timestamp(old[0])} UTC in ${some(old.length, "region")}, which could not be checked since` : "");
+export const oldWords = (old) => (old.length ? `; as of ${timestamp(old[0])} UTC in ${some(old.length, "region")}, which could not be checked since` : "");
 
 let told = null;
 

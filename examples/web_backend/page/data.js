@@ -34,6 +34,8 @@ export const personal = recall("personal", { shown: false });
 
 export function showPersonal(shown) {
   personal.shown = shown;
+  // Also from rows that stay because the next answer is a failure.
+  if (!shown) members.show(new Map([...members.shown].map(([name, { EmailAddress, ...row }]) => [name, row])));
   remember("personal", personal);
   members.load();
 }

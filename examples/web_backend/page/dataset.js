@@ -76,7 +76,7 @@ export class Dataset {
   }
 
   restart({ fresh, quiet }) {
-    Object.assign(this, { phase: "loading", problem: quiet ? this.problem : null, progress: quiet ? this.progress : null, began: Date.now() });
+    Object.assign(this, { phase: "loading", problem: quiet ? this.problem : null, progress: quiet ? this.progress : null, began: performance.now() });
     this.fresh = fresh;
     if (fresh) this.outdated = false;
     changed();

@@ -7,7 +7,7 @@ import { Failures } from "./failures.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
 import { SEVERITIES, severityRank } from "./statuses.js";
-import { announce, changed, isBusy, notify, recall, remember } from "./store.js";
+import { announce, changed, isBusy, notify, once, recall, remember } from "./store.js";
 import { Badge, Button, Exports, Field, Filter, Freshness, Problem, RefreshButton, Select, count, isKnown, some, submit, timestamp } from "./ui.js";
 
 const POLL_INTERVAL = 1500; // milliseconds, while an investigation is running
@@ -175,6 +175,12 @@ async function startInvestigation() {
   }
 }
 
+// The server answers the same token for ever as it has done once.
+function startAnew() {
+  form.token = null;
+  return once("start", startInvestigation);
+}
+
 function Start() {
   const working = isBusy("start");
   const input = (name) => (event) => edit({ [name]: event.target.value });
@@ -191,7 +197,7 @@ function Start() {
       <${Field} id="start-to" label="To (UTC)"><input id="start-to" type="datetime-local" required value=${form.to} onInput=${input("to")} /><//>
       <p class="buttons"><button type="submit" class="main" aria-disabled=${working ? "true" : null}>${working ? "Starting" : "Start"}</button></p>
     </form>
-    <${Problem} id="start-alert" problem=${startProblem} />
+    <${Problem} id="start-alert" problem=${startProblem} retry=${startProblem?.outcome_unknown && startAnew} label="It was not started: start it" />
   </details>`;
 }
 

@@ -93,7 +93,7 @@ export function Members() {
   const { rows } = members;
   if (filtered.from !== rows || filtered.key !== key) {
     const has = finder(part);
-    const found = rows.filter((one) => has(one.AccountId, personal.shown && one.EmailAddress) && (!status || one.Status === status) && (!region || one.Region === region));
+    const found = rows.filter((one) => has(one.AccountId, personal.shown ? one.EmailAddress : null) && (!status || one.Status === status) && (!region || one.Region === region));
     if (filtered.key !== null && filtered.key !== key) announce(`${count(found.length)} of ${some(rows.length, "membership")}`);
     filtered = { from: rows, key, rows: found, accounts: new Set(found.map((one) => one.AccountId)).size };
   }

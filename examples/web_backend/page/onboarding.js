@@ -1,7 +1,7 @@
 // Onboarding: a list of accounts becomes a plan for review, and the plan a job, which runs without the page too. A plan is
 // bound to the form that it was made from: it names its administrator, and an edit of the form takes it back.
 
-import { address, adjust, digitsOf, go, isAccount, link, placeNow } from "./address.js";
+import { address, adjust, digitsOf, go, isAccount, isRandom, link, placeNow } from "./address.js";
 import { call, follow, path } from "./api.js";
 import { members, outdate, settings } from "./data.js";
 import { html } from "./parts/index.js";
@@ -52,7 +52,7 @@ export function show([id]) {
     stop();
     job = null;
   } else if (id !== job?.id) watch(id);
-  if (!id && planId && planId !== plan?.PlanId && /^[0-9a-f]{32}$/.test(planId)) readPlan(planId);
+  if (!id && planId && planId !== plan?.PlanId && isRandom(planId)) readPlan(planId);
 }
 
 // From the page of an account: the form is for it alone, with its e-mail address if the page has it. What was typed before

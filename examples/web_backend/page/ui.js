@@ -51,7 +51,7 @@ export function Freshness({ id, of }) {
   const { phase, time, progress, began } = of;
   const words = [];
   if (phase === "loading") {
-    const waited = Math.floor((Date.now() - began) / 1000);
+    const waited = Math.floor((performance.now() - began) / 1000);
     words.push(progress?.Total ? `Asking: ${count(progress.Done)} of ${count(progress.Total)}` : "Asking");
     if (waited >= SLOW) words.push(`for ${waited} s`);
   } else if (phase === "failed") words.push(time ? "Could not be refreshed" : "Could not be read");

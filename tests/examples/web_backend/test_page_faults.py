@@ -659,3 +659,20 @@ async def test_files_have_names_only_if_asked_for(url: str, page: Page) -> None:
     await expect(links.first).to_have_attribute("href", "api/export/coverage.csv")
     await page.get_by_label("with names").check()
     await expect(links.first).to_have_attribute("href", "api/export/coverage.csv?names=true")
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+async def test_the_hint_is_wherever_rows_are_missing(url: str, page: Page, api: PageApi, width: int) -> None:
+    """With many columns, or on a phone, fewer rows are in the page: the hint goes by that, and not by a number."""
+    regions = [f"eu-west-{number}" for number in range(1, 21)]
+    api.answers["settings"] = value({**SETTINGS, "Regions": regions})
+    api.answers["coverage"] = ndjson([cell(f"{n:012}", region, "on") for n in range(30) for region in regions])
+    await page.set_viewport_size({"width": width, "height": 800})
+    await page.goto(f"{url}/#coverage")
+    await expect(page.locator("#coverage-shown")).to_contain_text("32 of 32")
+    await expect(page.locator("#matrix .near")).to_contain_text("use the filters")
+    assert await page.locator("#coverage-table tbody tr:not(.gap)").count() < 32
+    await page.locator("#coverage-find").fill("0000000000001")
+    await expect(page.locator("#matrix .near")).to_have_count(0)
+    await page.locator("#coverage-find").fill(f"{1:012}")
+    await expect(page.locator("#coverage-table tbody tr")).to_have_count(1)

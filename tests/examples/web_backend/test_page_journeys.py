@@ -48,7 +48,7 @@ def document(**more: Any) -> dict[str, Any]:
         "Coverage": [cell(ACCOUNT, region, "on") for region in REGIONS],
         "Memberships": [],
         "Failures": [],
-        "Silent": [],
+        "Silent": {},
         "Changes": [],
         **more,
     }
@@ -162,7 +162,7 @@ async def test_the_form_is_for_the_account_alone(url: str, page: Page, api: Page
 
 async def test_an_unknown_account_can_be_onboarded(url: str, page: Page, api: PageApi) -> None:
     """One administrator that does not answer is no failure: what the others have said is said, by name of the one."""
-    silent = [{"AccountId": ADMINISTRATORS[1], "Region": region} for region in REGIONS]
+    silent = {region: {"Count": 1, "AccountIds": [ADMINISTRATORS[1]]} for region in REGIONS}
     cells = [cell(ACCOUNT, region, "failed", "could not be checked") for region in REGIONS]
     api.answers[f"accounts/{ACCOUNT}"] = value(document(Coverage=cells, Silent=silent))
     await page.goto(f"{url}/#account/{ACCOUNT}")
@@ -294,7 +294,8 @@ async def test_a_stream_that_stalls_halfway(url: str, page: Page, api: PageApi) 
     async def stall(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
         await response.prepare(request)
-        for line in ({"Begin": {}}, member(ADMINISTRATORS[0], REGIONS[0], 7)):
+        lines: list[dict[str, Any]] = [{"Begin": {}}, member(ADMINISTRATORS[0], REGIONS[0], 7)]
+        for line in lines:
             await response.write(json.dumps(line).encode() + b"\n")
         await closed.wait()
         return response
@@ -784,3 +785,32 @@ async def test_what_is_hidden_is_not_in_the_address(url: str, page: Page, api: P
     await page.get_by_role("button", name="Hide names and e-mail addresses").click()
     await expect(page.locator("#members-find")).to_have_value("")
     assert page.url.endswith("/#members")
+
+
+async def test_a_start_of_unknown_outcome_is_repeated_as_another_one(url: str, page: Page, api: PageApi) -> None:
+    """The server answers the same token as before for ever: who has looked, and found nothing, starts it anew."""
+    path = f"POST accounts/{ADMINISTRATORS[0]}/regions/{REGIONS[0]}/investigations"
+    api.answers[path] = problem(503, "Connection lost", outcome_unknown=True)
+    await page.goto(f"{url}/#investigations")
+    await page.get_by_text("Start an investigation").click()
+    await page.get_by_label("ARN of the user or role").fill(f"arn:aws:iam::{ADMINISTRATORS[0]}:role/Admin")
+    await page.get_by_role("button", name="Start", exact=True).click()
+    anew = page.get_by_role("button", name="It was not started: start it")
+    await anew.click()
+    await expect(anew).to_be_visible()
+    tokens = [body["ClientToken"] for body in api.bodies]
+    assert len(tokens) == len(set(tokens)) == 2
+
+
+async def test_an_account_is_old_where_it_could_not_be_checked(url: str, page: Page, api: PageApi) -> None:
+    """By the same rule as in the matrix: a refresh with expired keys does not take away what was known."""
+    api.answers[f"accounts/{ACCOUNT}"] = value(document())
+    await page.goto(f"{url}/#account/{ACCOUNT}")
+    words = f"Account {ACCOUNT} is covered everywhere: in all 2 regions"
+    await expect(page.locator("#account-verdict")).to_have_text(f"{words}.")
+    failed = [cell(ACCOUNT, region, "failed") for region in REGIONS]
+    api.answers[f"accounts/{ACCOUNT}"] = value(document(Coverage=failed, CoverageAsOf=LATER))
+    await page.locator("#account-refresh").click()
+    old = "as of 2026-11-26 10:00 UTC in 2 regions, which could not be checked since"
+    await expect(page.locator("#account-verdict")).to_have_text(f"{words}; {old}.")
+    await expect(page.locator("#account-coverage .cell.old")).to_have_count(2)

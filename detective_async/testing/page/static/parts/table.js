@@ -41,7 +41,7 @@ function areSimple(values) {
   return values.every(([value]) => value == null || (typeof value === "string" && value.length === length && SIMPLE.test(value)));
 }
 
-export function sorted(rows, columns, sort) {
+function sorted(rows, columns, sort) {
   const column = sort && columns.find((one) => one.key === sort.by);
   if (!column) return rows;
   // The values are computed once for each row, and not for each comparison.
