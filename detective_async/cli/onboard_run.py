@@ -6,14 +6,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attrs import Factory, define, evolve
+from attrs import Factory, define
 
 from detective_async.api.models.members import Account
 from detective_async.cli.account_lists import describe, read_members
 from detective_async.cli.exits import DONE, FAILED, CommandError, failing
 from detective_async.cli.options import ALL, Job, ask, confirm
 from detective_async.cli.output import PLURAL, Results, progress_bar, write
-from detective_async.cli.removal import Removal, plan_removal
 from detective_async.cli.words import join, option_error, plan_in_words, report_in_words
 from detective_async.client.client import DetectiveClient
 from detective_async.errors import ParameterError
@@ -25,15 +24,15 @@ from detective_async.membership import (
     LineProblem,
     MembershipPlan,
     MembershipReport,
-    Note,
-    Reason,
     plan_membership,
     plan_packages,
 )
 from detective_async.membership.actions import count
 from detective_async.organization import OrganizationAccount, list_accounts
 
-_COLUMNS = ("account_id", "region", "ok", "before", "after", "done", "reason", "problem", "error", "graph_arn")
+_COLUMNS = (
+    *("account_id", "region", "ok", "before", "after", "done", "maybe_done", "reason", "problem", "error", "graph_arn"),
+)
 _PLAN_COLUMNS = ("account_id", "region", "kind", "reason", "detail", "items", "problem")
 #: More than a graph can have: the number of removals is asked for afterwards.
 _ANY_NUMBER = 10**9
@@ -86,7 +85,7 @@ class Onboarding:
         job = self.job
         async with job.client() as client:
             try:
-                plan = await self._plan_removal(client) if self.removed else await self._plan(client, listed)
+                plan = await self._plan(client, listed)
             except ParameterError as error:
                 raise option_error(error) from None
             if self.dry_run:
@@ -113,10 +112,10 @@ class Onboarding:
     async def _plan(self, client: DetectiveClient, listed: Sequence[Account] | None) -> MembershipPlan:
         job = self.job
         regions = ALL if job.regions == (ALL,) else await job.region_names()
-        if listed is None and not self.organization:
+        if self.packages and listed is None and not self.organization:
             return plan_in_words(await plan_packages(client, self.packages, regions=regions))
-        accounts: Sequence[Account | OrganizationAccount] | None = listed
-        if accounts is None:
+        accounts: Sequence[Account | OrganizationAccount] = listed or []
+        if self.organization and listed is None:
             # As the caller, who manages the organization or may read it.
             async with job.client(credentials=job.own_credentials()) as own:
                 accounts = await list_accounts(own)
@@ -128,25 +127,16 @@ class Onboarding:
                 members=self._members(),
                 datasource_packages=self.packages,
                 tags=self.tags,
+                remove=self.removed,
                 remove_others=self.remove_others,
-                max_removals=_ANY_NUMBER if self._asks_for_removals else self.max_removals,
+                # Those that were named are confirmed by a yes, too.
+                max_removals=_ANY_NUMBER if self.removed or self._asks_for_removals else self.max_removals,
                 retry_failed=not self.no_retry_failed,
                 retry_disabled=self.retry_disabled,
                 message=self.message,
                 disable_email_notification=self.no_email or None,
             )
         )
-
-    async def _plan_removal(self, client: DetectiveClient) -> Removal:
-        regions = await self.job.region_names()
-        plan = await plan_removal(client, self.removed, regions, all_regions=self.job.regions == (ALL,))
-        missing = set(self.removed).difference(one.account_id for one in plan.actions)
-        if missing and not plan.problems:
-            # Removed by an earlier run, or mistyped.
-            names, where = ", ".join(sorted(missing)), ", ".join(regions)
-            note = Note(Reason.NOT_A_MEMBER, f"{names}: no member in {where}: nothing to remove")
-            plan = evolve(plan, notes=(note,))
-        return plan
 
     def _members(self) -> ByInvitation | ByOrganization:
         job = self.job
@@ -215,6 +205,7 @@ class Onboarding:
 
     def _results(self, report: MembershipReport) -> Results:
         document = report.to_dict()
+        graphs = document["regions"]
         failed = sum(not row["ok"] for row in document["rows"])
         total = len(document["rows"])
         summary = [
@@ -222,20 +213,28 @@ class Onboarding:
         ]
         if self.removed:
             summary = [f"{total - failed:,} of {total:,} memberships removed", *(note.text for note in report.notes)]
+            # Of graphs, nothing was wanted.
+            graphs = [one for one in graphs if not one["ok"]]
         if self._bad_lines:
             summary.append(f"{count(len(self._bad_lines), 'line')} of the list could not be read")
         return Results(
             columns=_COLUMNS,
-            rows=[*document["regions"], *document["rows"]],
+            rows=[*graphs, *document["rows"]],
             document={**document, "ok": report.ok and not self._bad_lines, "bad_lines": self._lines},
-            shown={"account_id": "account", "region": "region", "after": "status", "problem": "problem"},
+            shown={
+                "account_id": "account",
+                "region": "region",
+                "after": "status",
+                "maybe_done": "maybe done",
+                "problem": "problem",
+            },
             attention=lambda row: not row["ok"],
             summarize=_summarize,
             summary=summary,
             blank=_GRAPH,
         )
 
-    def _results_of_plan(self, plan: MembershipPlan | Removal) -> Results:
+    def _results_of_plan(self, plan: MembershipPlan) -> Results:
         document = plan.to_dict()
         problems = document["problems"]
         # The text of the plan has its notes.

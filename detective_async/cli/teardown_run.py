@@ -6,7 +6,7 @@ from detective_async.cli.output import PLURAL, Results, write
 from detective_async.membership import TeardownPlan, TeardownReport, plan_teardown
 from detective_async.membership.actions import count
 
-_COLUMNS = ("region", "ok", "graph_arn", "done", "reason", "problem", "error")
+_COLUMNS = ("region", "ok", "graph_arn", "done", "maybe_done", "reason", "problem", "error")
 _PLAN_COLUMNS = ("region", "kind", "detail", "reason", "problem")
 
 
@@ -51,7 +51,7 @@ def _results(report: TeardownReport) -> Results:
         columns=_COLUMNS,
         rows=document["regions"],
         document=document,
-        shown={"region": "region", "graph_arn": "graph", "problem": "problem"},
+        shown={"region": "region", "graph_arn": "graph", "maybe_done": "maybe done", "problem": "problem"},
         attention=lambda row: not row["ok"],
         summarize=lambda row: f"graph{PLURAL} deleted",  # noqa: ARG005
         summary=[] if any(one.done for one in report.regions) else ["0 graphs deleted"],
