@@ -1,6 +1,5 @@
 """Plans memberships, asks, and applies the plan."""
 
-import asyncio
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,9 +9,9 @@ from attrs import Factory, define
 
 from detective_async.api.models.members import Account
 from detective_async.cli.account_lists import describe, read_members
-from detective_async.cli.exits import DONE, FAILED, CommandError, failing
+from detective_async.cli.exits import FAILED, CommandError, failing
 from detective_async.cli.options import ALL, Job, ask, confirm
-from detective_async.cli.output import PLURAL, Results, progress_bar, write
+from detective_async.cli.output import PLURAL, Results, progress_bar, results_of_plan, write_all
 from detective_async.cli.words import join, option_error, plan_in_words, report_in_words
 from detective_async.client.client import DetectiveClient
 from detective_async.errors import ParameterError
@@ -89,25 +88,23 @@ class Onboarding:
             except ParameterError as error:
                 raise option_error(error) from None
             if self.dry_run:
-                results = self._results_of_plan(plan)
-                write(results, job.output, show_all=job.show_all)
-                return DONE if results.document["ok"] else FAILED
+                return write_all(self._results_of_plan(plan), job)
             lines = (str(plan), *self._remarks(plan.actions))
             job.say("\n".join(lines), always=bool(plan.actions) and not self.yes)
             if plan.actions:
                 self._confirm(plan.actions)
             self._may_continue = True
+            code = FAILED
             with failing():
                 try:
                     with progress_bar("onboarding", quiet=job.quiet) as progress:
-                        report = await plan.apply(timeout=self.timeout, progress=progress)
-                except asyncio.CancelledError:
+                        await plan.apply(timeout=self.timeout, progress=progress)
+                    self._may_continue = False
+                finally:
+                    # Here: a signal while the client is being closed must not lose it.
                     if plan.report is not None:
-                        self._write(plan.report)
-                    raise
-            self._may_continue = False
-            # Here: a signal while the client is being closed must not lose it.
-            return self._write(report)
+                        code = write_all(self._results(report_in_words(plan.report)), job)
+            return code
 
     async def _plan(self, client: DetectiveClient, listed: Sequence[Account] | None) -> MembershipPlan:
         job = self.job
@@ -193,15 +190,12 @@ class Onboarding:
         enabled = "accounts of the organization are enabled at once, without invitation"
         return [f"note: if the graph is an organization's, {enabled}"]
 
-    def _write(self, report: MembershipReport) -> int:
-        """Write a report, and return the exit code."""
-        results = self._results(report_in_words(report))
-        write(results, self.job.output, show_all=self.job.show_all)
-        return DONE if results.document["ok"] else FAILED
-
-    @property
-    def _lines(self) -> list[dict[str, Any]]:
-        return [{"line": one.line, "problem": one.text} for one in self._bad_lines]
+    def _of_bad_lines(self, *, ok: bool) -> tuple[dict[str, Any], list[str]]:
+        """Return what documents and summaries have of lines that could not be read, of something that may be ok."""
+        bad = self._bad_lines
+        lines = [{"line": one.line, "problem": one.text} for one in bad]
+        summary = [f"{count(len(bad), 'line')} of the list could not be read"] if bad else []
+        return {"ok": ok and not bad, "bad_lines": lines}, summary
 
     def _results(self, report: MembershipReport) -> Results:
         document = report.to_dict()
@@ -212,15 +206,16 @@ class Onboarding:
             f"{total - failed:,} of {total:,} memberships in {count(len(report.regions), 'region')} are as wanted"
         ]
         if self.removed:
-            summary = [f"{total - failed:,} of {total:,} memberships removed", *(note.text for note in report.notes)]
+            summary = [f"{total - failed:,} of {total:,} memberships removed"]
+            # Otherwise they were shown with the plan.
+            summary += [note.text for note in report.notes] if self.job.quiet else []
             # Of graphs, nothing was wanted.
             graphs = [one for one in graphs if not one["ok"]]
-        if self._bad_lines:
-            summary.append(f"{count(len(self._bad_lines), 'line')} of the list could not be read")
+        more, bad_lines = self._of_bad_lines(ok=report.ok)
         return Results(
             columns=_COLUMNS,
             rows=[*graphs, *document["rows"]],
-            document={**document, "ok": report.ok and not self._bad_lines, "bad_lines": self._lines},
+            document={**document, **more},
             shown={
                 "account_id": "account",
                 "region": "region",
@@ -230,32 +225,25 @@ class Onboarding:
             },
             attention=lambda row: not row["ok"],
             summarize=_summarize,
-            summary=summary,
+            summary=[*summary, *bad_lines],
             blank=_GRAPH,
         )
 
     def _results_of_plan(self, plan: MembershipPlan) -> Results:
-        document = plan.to_dict()
-        problems = document["problems"]
-        # The text of the plan has its notes.
-        lines = [f"note: {note['text']}" for note in document["notes"]] if self.job.show_all else []
-        lines += self._remarks(plan.actions)
-        if self._bad_lines:
-            lines.append(f"{count(len(self._bad_lines), 'line')} of the list could not be read")
+        more, bad_lines = self._of_bad_lines(ok=not plan.problems)
+        lines = [*self._remarks(plan.actions), *bad_lines]
         if self.job.role_name is not None and any(one.kind is ActionKind.ACCEPT for one in plan.actions):
             lines.append(f"not tried: whether the role {self.job.role_name} can be assumed in the accounts")
         regions = count(len({action.region for action in plan.actions}), "region")
         size = count(len(plan.actions), "action") + (f" in {regions}" if plan.actions else "")
-        return Results(
+        return results_of_plan(
+            plan,
+            show_all=self.job.show_all,
+            more=more,
             columns=_PLAN_COLUMNS,
-            rows=[*({**one, "problem": one["text"]} for one in problems), *document["actions"]],
-            document={**document, "ok": not problems and not self._bad_lines, "bad_lines": self._lines},
             shown={"account_id": "account", "region": "region", "kind": "action", "problem": "problem"},
-            attention=lambda row: "problem" in row,
-            summarize=str,
             summary=[*lines, f"{size}; nothing was done"],
             blank=_GRAPH,
-            text=str(plan),
         )
 
 

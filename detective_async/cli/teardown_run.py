@@ -1,10 +1,11 @@
 """Plans the deletion of graphs, asks for the account id, and deletes them."""
 
-from detective_async.cli.exits import DONE, FAILED, CommandError, failing
+from detective_async.cli.exits import FAILED, CommandError, failing
 from detective_async.cli.options import ALL, Job, ask
-from detective_async.cli.output import PLURAL, Results, write
+from detective_async.cli.output import PLURAL, Results, results_of_plan, write_all
 from detective_async.membership import TeardownPlan, TeardownReport, plan_teardown
 from detective_async.membership.actions import count
+from detective_async.membership.graphs import administrator_of
 
 _COLUMNS = ("region", "ok", "graph_arn", "done", "maybe_done", "reason", "problem", "error")
 _PLAN_COLUMNS = ("region", "kind", "detail", "reason", "problem")
@@ -19,23 +20,23 @@ async def _run(job: Job, confirm: str | None, timeout: float, *, dry_run: bool) 
     async with job.client() as client:
         plan = await plan_teardown(client, regions=ALL if job.regions == (ALL,) else await job.region_names())
         if dry_run:
-            write(_results_of_plan(plan, show_all=job.show_all), job.output, show_all=job.show_all)
-            return FAILED if plan.problems else DONE
+            return write_all(_results_of_plan(plan, show_all=job.show_all), job)
         job.say(str(plan), always=bool(plan.graphs) and confirm is None)
         if plan.graphs:
             confirm = _confirmed(plan, confirm)
+        code = FAILED
         with failing():
             try:
                 await plan.apply(confirm=confirm or "", timeout=timeout)
             finally:
                 # Here: a signal while the client is being closed must not lose it.
                 if plan.report is not None:
-                    write(_results(plan.report), job.output, show_all=job.show_all)
-        return DONE if plan.report is not None and plan.report.ok else FAILED
+                    code = write_all(_results(plan.report), job)
+        return code
 
 
 def _confirmed(plan: TeardownPlan, confirm: str | None) -> str:
-    owner = plan.graphs[0].graph_arn.split(":")[4]
+    owner = administrator_of(plan.graphs[0].graph_arn)
     given = confirm
     if given is None:
         question = f"This deletes {count(len(plan.graphs), 'graph')} with all data. Type the account id to do it: "
@@ -59,20 +60,11 @@ def _results(report: TeardownReport) -> Results:
 
 
 def _results_of_plan(plan: TeardownPlan, *, show_all: bool) -> Results:
-    document = plan.to_dict()
-    actions = document["actions"]
-    return Results(
+    return results_of_plan(
+        plan,
+        show_all=show_all,
+        more={},
         columns=_PLAN_COLUMNS,
-        rows=[*({**one, "problem": one["text"]} for one in document["problems"]), *actions],
-        document={**document, "ok": not plan.problems},
-        # All graphs are shown, since they would be lost.
         shown={"region": "region", "kind": "action", "detail": "what", "problem": "problem"},
-        attention=lambda row: True,  # noqa: ARG005
-        summarize=str,
-        summary=[
-            # The text of the plan has them.
-            *(f"note: {note['text']}" for note in document["notes"] if show_all),
-            f"{count(len(actions), 'graph')} would be deleted; nothing was done",
-        ],
-        text=str(plan),
+        summary=[f"{count(len(plan.actions), 'graph')} would be deleted; nothing was done"],
     )

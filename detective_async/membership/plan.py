@@ -350,7 +350,7 @@ async def _make(
         notes += closed.values()
         plans = [plan for plan in plans if plan.region not in closed]
     require_one_administrator(plans)
-    notes += notes_on_no_members(desired, plans)
+    notes += notes_on_no_members(desired, plans, administrator_id)
     confirm_removals(plans, desired)
     notes += notes_on_second_attempts(plans, sends_email=not desired.disable_email_notification)
     return MembershipPlan(

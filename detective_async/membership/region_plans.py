@@ -206,11 +206,16 @@ def notes_on_accounts(desired: DesiredState, administrator_id: str | None) -> li
     return notes
 
 
-def notes_on_no_members(desired: DesiredState, plans: Sequence[RegionPlan]) -> Iterable[Note]:
-    """Return a note if accounts that are to be removed are members nowhere: removed before, or mistyped."""
+def notes_on_no_members(
+    desired: DesiredState, plans: Sequence[RegionPlan], administrator_id: str | None
+) -> Iterable[Note]:
+    """Return notes if accounts that are to be removed are members nowhere: removed before, or mistyped."""
+    if administrator_id in desired.remove:
+        text = f"account {administrator_id} is the administrator itself, and no member: a teardown deletes its graphs"
+        yield Note(Reason.OWN_ACCOUNT, text, account_id=administrator_id)
     if not plans or any(plan.error for plan in plans):
         return
-    found = {one.account_id for plan in plans for one in plan.actions}
+    found = {administrator_id, *(one.account_id for plan in plans for one in plan.actions)}
     found |= {one.account_id for plan in plans for one in plan.problems}
     names = ", ".join(one for one in desired.remove if one not in found)
     if names:
@@ -259,9 +264,11 @@ def confirm_removals(plans: Sequence[RegionPlan], desired: DesiredState) -> None
         reason = Reason.REMOVAL_NOT_CONFIRMED
         number = len(removals)
         confirmed = "" if desired.max_removals is None else f", and not {desired.max_removals}"
+        what = f"{count(number, 'membership')}{confirmed}"
         text = (
-            f"{'it' if desired.remove else 'it is not in the list, and'} would be removed: pass "
-            f"max_removals={len(removals)} to remove {count(len(removals), 'membership')}{confirmed}"
+            f"it would be removed: pass max_removals={number} to remove {what}"
+            if desired.remove
+            else f"it is not in the list, and would be removed: pass max_removals={number} to remove {what}"
         )
     else:
         return

@@ -525,7 +525,11 @@ def test_one_member_is_removed(onboard: Onboard) -> None:
     ended = onboard.program(*arguments, "--yes")
     assert (ended.code, onboard.changes) == (0, ["DeleteMembers"] * 2)
     nothing = f"{MEMBERS[0]}, {MEMBERS[1]}: no member in eu-west-1, us-east-1: nothing to remove"
-    assert ended.out.splitlines() == ["0 of 0 memberships removed", nothing]
+    assert ended.err.splitlines()[-1] == f"note: {nothing}"
+    assert ended.out == "0 of 0 memberships removed\n"
+    # What --quiet does not show before is there afterwards.
+    ended = onboard.program(*arguments, "--yes", "--quiet")
+    assert (ended.err, ended.out.splitlines()) == ("", ["0 of 0 memberships removed", nothing])
     # As after an interruption: the others are removed.
     arguments[-1] += f",{MEMBERS[2]}"
     ended = onboard.program(*arguments, "--yes")

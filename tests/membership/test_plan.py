@@ -353,8 +353,10 @@ async def test_named_members_are_removed(sim: DetectiveSimulator, client: Detect
         "ListMembers",
         "DeleteMembers",
     }
-    again = await plan_membership(client, iter(()), regions=[REGION], remove=iter([IDS[1]]), max_removals=0)
+    again = await plan_membership(client, iter(()), regions=[REGION], remove=iter([ADMINISTRATOR]), max_removals=0)
     assert not again
+    text = f"account {ADMINISTRATOR} is the administrator itself, and no member: a teardown deletes its graphs"
+    assert again.notes == (Note(Reason.OWN_ACCOUNT, text, account_id=ADMINISTRATOR),)
     assert (await again.apply()).ok
 
 
