@@ -9,9 +9,10 @@ from attrs import Factory, define
 
 from detective_async.api.models.members import Account
 from detective_async.cli.account_lists import describe, read_members
-from detective_async.cli.exits import FAILED, CommandError, failing
+from detective_async.cli.exits import CommandError
 from detective_async.cli.options import ALL, Job, ask, confirm
-from detective_async.cli.output import PLURAL, Results, progress_bar, results_of_plan, write_all
+from detective_async.cli.output import PLURAL, Results, progress_bar
+from detective_async.cli.plans import carry_out, results_of_plan, write_all
 from detective_async.cli.words import join, option_error, plan_in_words, report_in_words
 from detective_async.client.client import DetectiveClient
 from detective_async.errors import ParameterError
@@ -62,7 +63,6 @@ class Onboarding:
     dry_run: bool
     yes: bool
     _bad_lines: list[LineProblem] = Factory(list)
-    _may_continue: bool = False
 
     def run(self) -> int:
         """Plan and apply, and return the exit code."""
@@ -73,12 +73,7 @@ class Onboarding:
             sys.stderr.write("".join(f"{line}\n" for line in describe(self.accounts, self._bad_lines)))
             if not listed:
                 raise CommandError(f"{self.accounts}: no line of it is an account: nothing was done")
-        try:
-            return self.job.run(lambda: self._run(listed))
-        except KeyboardInterrupt:
-            if self._may_continue:
-                self.job.say("run the same command again to continue")
-            raise
+        return self.job.run(lambda: self._run(listed))
 
     async def _run(self, listed: Sequence[Account] | None) -> int:
         job = self.job
@@ -93,18 +88,11 @@ class Onboarding:
             job.say("\n".join(lines), always=bool(plan.actions) and not self.yes)
             if plan.actions:
                 self._confirm(plan.actions)
-            self._may_continue = True
-            code = FAILED
-            with failing():
-                try:
-                    with progress_bar("onboarding", quiet=job.quiet) as progress:
-                        await plan.apply(timeout=self.timeout, progress=progress)
-                    self._may_continue = False
-                finally:
-                    # Here: a signal while the client is being closed must not lose it.
-                    if plan.report is not None:
-                        code = write_all(self._results(report_in_words(plan.report)), job)
-            return code
+            return await carry_out(plan, job, self._apply(plan), lambda report: self._results(report_in_words(report)))
+
+    async def _apply(self, plan: MembershipPlan) -> None:
+        with progress_bar("removing" if self.removed else "onboarding", quiet=self.job.quiet) as progress:
+            await plan.apply(timeout=self.timeout, progress=progress)
 
     async def _plan(self, client: DetectiveClient, listed: Sequence[Account] | None) -> MembershipPlan:
         job = self.job

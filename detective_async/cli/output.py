@@ -15,16 +15,14 @@ from typing import TYPE_CHECKING, Any, Self
 from attrs import Factory, frozen
 
 from detective_async.cli import signals
-from detective_async.cli.exits import DONE, FAILED, failing
+from detective_async.cli.exits import failing
 from detective_async.errors import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from detective_async.cli.options import Job
     from detective_async.events import ProgressCallback, ProgressEvent
-    from detective_async.membership import MembershipPlan, TeardownPlan
 
 Row = Mapping[str, Any]
 
@@ -74,44 +72,6 @@ class Results:
     brief: Sequence[Row] | None = None
     blank: Mapping[str, str] = Factory(dict)
     text: str | None = None
-
-
-def results_of_plan(
-    plan: "MembershipPlan | TeardownPlan",
-    *,
-    show_all: bool,
-    more: Mapping[str, Any],
-    summary: Sequence[str],
-    **table: Any,
-) -> Results:
-    """Return what a dry run writes: the text of the plan, which `show_all` replaces by a table of all actions.
-
-    Args:
-        plan: the plan.
-        show_all: whether the table shows all.
-        more: what the document has besides.
-        summary: as of `Results`.
-        table: the columns, and what tables show.
-    """
-    document = plan.to_dict()
-    problems = document["problems"]
-    # The text of the plan has its notes.
-    notes = [f"note: {note['text']}" for note in document["notes"]] if show_all else []
-    return Results(
-        rows=[*({**one, "problem": one["text"]} for one in problems), *document["actions"]],
-        document={**document, "ok": not problems, **more},
-        attention=lambda row: "problem" in row,
-        summarize=str,
-        summary=[*notes, *summary],
-        text=str(plan),
-        **table,
-    )
-
-
-def write_all(results: Results, job: "Job") -> int:
-    """Write the results of a job as it asks for, and return the exit code."""
-    write(results, job.output, show_all=job.show_all)
-    return DONE if results.document["ok"] else FAILED
 
 
 def write(results: Results, format_: str, *, show_all: bool = False) -> None:

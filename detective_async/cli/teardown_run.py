@@ -1,8 +1,10 @@
 """Plans the deletion of graphs, asks for the account id, and deletes them."""
 
-from detective_async.cli.exits import FAILED, CommandError, failing
+from detective_async.cli.exits import CommandError
 from detective_async.cli.options import ALL, Job, ask
-from detective_async.cli.output import PLURAL, Results, results_of_plan, write_all
+from detective_async.cli.output import PLURAL, Results
+from detective_async.cli.plans import carry_out, results_of_plan, write_all
+from detective_async.cli.words import plan_in_words, report_in_words
 from detective_async.membership import TeardownPlan, TeardownReport, plan_teardown
 from detective_async.membership.actions import count
 from detective_async.membership.graphs import administrator_of
@@ -18,21 +20,15 @@ def run(job: Job, *, confirm: str | None, timeout: float, dry_run: bool) -> int:
 
 async def _run(job: Job, confirm: str | None, timeout: float, *, dry_run: bool) -> int:
     async with job.client() as client:
-        plan = await plan_teardown(client, regions=ALL if job.regions == (ALL,) else await job.region_names())
+        regions = ALL if job.regions == (ALL,) else await job.region_names()
+        plan = plan_in_words(await plan_teardown(client, regions=regions))
         if dry_run:
             return write_all(_results_of_plan(plan, show_all=job.show_all), job)
         job.say(str(plan), always=bool(plan.graphs) and confirm is None)
         if plan.graphs:
             confirm = _confirmed(plan, confirm)
-        code = FAILED
-        with failing():
-            try:
-                await plan.apply(confirm=confirm or "", timeout=timeout)
-            finally:
-                # Here: a signal while the client is being closed must not lose it.
-                if plan.report is not None:
-                    code = write_all(_results(plan.report), job)
-        return code
+        work = plan.apply(confirm=confirm or "", timeout=timeout)
+        return await carry_out(plan, job, work, lambda report: _results(report_in_words(report)))
 
 
 def _confirmed(plan: TeardownPlan, confirm: str | None) -> str:

@@ -85,6 +85,7 @@ def test_a_failure_is_reported(program: Program) -> None:
     assert ended.code == 1
     assert [arn.split(":")[3] for arn in program.sim.snapshot()] == [REGIONS[1]]
     assert "AccessDenied" in ended.out
+    assert "; `detective-async whoami` shows which permissions are missing" in " ".join(ended.out.split())
     assert ended.out.splitlines()[-1] == "1 graph deleted"
 
 
@@ -148,6 +149,7 @@ def test_an_interruption_reports_what_is_known(
     monkeypatch.setattr(Job, "run", run)
     ended = program("teardown", *TWO, "--confirm", ADMINISTRATOR)
     assert (ended.code, bool(ended.out)) == (130, has_begun)
+    assert "run the same command again to continue" in ended.err.splitlines()
 
 
 def test_a_signal_after_the_last_deletion(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
