@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from detective_async.cli.exits import DONE, FAILED, failing
+from detective_async.cli.exits import DONE, FAILED, CommandError, failing
 from detective_async.cli.options import Job
 from detective_async.cli.output import Results, write
-from detective_async.membership import MembershipPlan, TeardownPlan
+from detective_async.membership import MembershipPlan, MembershipReport, TeardownPlan, TeardownReport
 
 
 def results_of_plan(
@@ -48,6 +48,16 @@ def write_all(results: Results, job: Job) -> int:
     return DONE if results.document["ok"] else FAILED
 
 
+def _write_report(results: Callable[[Any], Results], report: MembershipReport | TeardownReport, job: Job) -> int:
+    try:
+        return write_all(results(report), job)
+    except (BrokenPipeError, CommandError):
+        # What was done would be said nowhere.
+        summary, *_ = str(report).splitlines()
+        job.say(f"the report was not written: {summary}", always=True)
+        raise
+
+
 async def carry_out(
     plan: MembershipPlan | TeardownPlan, job: Job, work: Awaitable[object], results: Callable[[Any], Results]
 ) -> int:
@@ -67,7 +77,7 @@ async def carry_out(
             finally:
                 # Within the client: a signal while that is being closed must not lose it.
                 if plan.report is not None:
-                    code = write_all(results(plan.report), job)
+                    code = _write_report(results, plan.report, job)
     except asyncio.CancelledError:
         job.say("run the same command again to continue")
         raise

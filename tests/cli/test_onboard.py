@@ -469,7 +469,11 @@ def test_nothing_is_wrong_use_after_it_was_done(onboard: Onboard) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run([SCRIPT, *arguments], stdout=full, stderr=subprocess.PIPE, check=False)
     assert (done.returncode, onboard.statuses) == (1, ["ENABLED"] * 5)
-    assert done.stderr.decode().startswith("detective-async: standard output: No space left on device; ")
+    summary, error = done.stderr.decode().splitlines()
+    assert summary.startswith(
+        "the report was not written: 5 of 5 memberships in 1 region are as wanted; create graph: 1"
+    )
+    assert error.startswith("detective-async: standard output: No space left on device; ")
 
 
 @pytest.mark.parametrize("output", ["table", "json"])
