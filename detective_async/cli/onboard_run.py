@@ -90,9 +90,9 @@ class Onboarding:
                 self._confirm(plan.actions)
             return await carry_out(plan, job, self._apply(plan), lambda report: self._results(report_in_words(report)))
 
-    async def _apply(self, plan: MembershipPlan) -> None:
+    async def _apply(self, plan: MembershipPlan) -> MembershipReport:
         with progress_bar("removing" if self.removed else "onboarding", quiet=self.job.quiet) as progress:
-            await plan.apply(timeout=self.timeout, progress=progress)
+            return await plan.apply(timeout=self.timeout, progress=progress)
 
     async def _plan(self, client: DetectiveClient, listed: Sequence[Account] | None) -> MembershipPlan:
         job = self.job

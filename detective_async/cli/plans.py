@@ -59,26 +59,23 @@ def _write_report(results: Callable[[Any], Results], report: MembershipReport | 
 
 
 async def carry_out(
-    plan: MembershipPlan | TeardownPlan, job: Job, work: Awaitable[object], results: Callable[[Any], Results]
+    plan: MembershipPlan | TeardownPlan, job: Job, work: Awaitable[Any], results: Callable[[Any], Results]
 ) -> int:
     """Await that a plan is applied, write its report, also of what was done until a signal, and return the exit code.
 
     Args:
         plan: the plan.
         job: the job.
-        work: applies the plan.
-        results: returns the results for the plan's report.
+        work: applies the plan, and returns its report.
+        results: returns the results for a report.
     """
-    code = FAILED
-    try:
-        with failing():
-            try:
-                await work
-            finally:
-                # Within the client: a signal while that is being closed must not lose it.
-                if plan.report is not None:
-                    code = _write_report(results, plan.report, job)
-    except asyncio.CancelledError:
-        job.say("run the same command again to continue")
-        raise
-    return code
+    with failing():
+        try:
+            report = await work
+        except asyncio.CancelledError:
+            if plan.report is not None:
+                _write_report(results, plan.report, job)
+            job.say("run the same command again to continue")
+            raise
+        # Within the client: a signal while that is being closed must not lose it.
+        return _write_report(results, report, job)

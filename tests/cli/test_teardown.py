@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 from cli.conftest import Program, signal_after
+from support.programs import Ended
 
+from detective_async.cli import plans
 from detective_async.cli.demo_world import ACCOUNTS, ADMINISTRATOR, CLOSED, REGIONS
+from detective_async.cli.exits import CommandError
 from detective_async.cli.options import Job
 from detective_async.membership import TeardownPlan
 from detective_async.testing import Failure, Fault, Latency
@@ -87,6 +90,17 @@ def test_a_failure_is_reported(program: Program) -> None:
     assert "AccessDenied" in ended.out
     assert "; `detective-async whoami` shows which permissions are missing" in " ".join(ended.out.split())
     assert ended.out.splitlines()[-1] == "1 graph deleted"
+
+
+def test_a_report_that_cannot_be_written(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was done is said on standard error, also with --quiet."""
+
+    def write(*_: object, **_options: object) -> None:
+        raise CommandError("standard output: full", 1)
+
+    monkeypatch.setattr(plans, "write", write)
+    ended = program("teardown", *TWO, "--confirm", ADMINISTRATOR, "--quiet")
+    assert ended == Ended(1, "", "the report was not written: 2 graphs gone\ndetective-async: standard output: full\n")
 
 
 @pytest.mark.slow

@@ -253,7 +253,7 @@ async def test_named_accounts_of_the_organization_are_removed(
     """Suspended ones, too, but not in regions without a graph; another plan enables them again."""
     assert (await plan_and_apply(client, WANTED, **management)).ok
     suspended = OrganizationAccount(TWO, address(TWO), "two", AccountStatus.SUSPENDED)
-    accounts = [account(THREE), suspended]
+    accounts: list[Any] = [account(THREE), suspended]
     plan = await plan_membership(client, accounts, regions=[REGION], members=members, remove=[ONE, TWO], max_removals=2)
     assert plan.notes == ()
     assert (await plan.apply()).ok
