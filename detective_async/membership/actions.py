@@ -95,7 +95,7 @@ class Reason(enum.StrEnum):
 
 #: The width of the text of a plan.
 _WIDTH = 110
-#: The number of accounts of an action that are named.
+#: The number of accounts of an action, or of a change, that are named.
 _NAMED = 10
 
 #: With the accounts in place of the braces.
@@ -378,6 +378,12 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun if number == 1 else f'{noun}s'}"
 
 
+def named(ids: Sequence[str]) -> str:
+    """Return account ids as text, of which the first ones are named."""
+    more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
+    return f"{', '.join(ids[:_NAMED])}{more}"
+
+
 def _grouped(notes: Iterable[Note]) -> Iterable[Note]:
     """Return the notes, with those on regions that were not opted in to as one."""
     regions = [note.region or "" for note in notes if note.reason is Reason.REGION_NOT_OPTED_IN]
@@ -459,9 +465,7 @@ def _format_actions(actions: Iterable[Action], *, sends_email: bool) -> Iterable
         what = f"{phrase.format(*texts)}{f' ({more})' if more else ''}"
         if ids:
             # Removals are all named, so that they can be checked.
-            named = len(ids) if kind in _REMOVING else _NAMED
-            others = f" and {len(ids) - named} more" if len(ids) > named else ""
-            what = f"{what}: {', '.join(ids[:named])}{others}"
+            what = f"{what}: {', '.join(ids) if kind in _REMOVING else named(ids)}"
         yield what
 
 

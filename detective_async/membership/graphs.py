@@ -73,7 +73,7 @@ class Graph:
         auto_enable: what the setting of that name was set to; None if it was not.
         failures: what has kept its steps from ending so far, by step, and that of their reads apart, so that it does
             not replace the error of a change; by None of finding it.
-        made: whether this run has made it.
+        made: whether this run has asked to make it, so that AWS starts all its packages.
         problem: why it is not as desired, and that as a reason and an error; None if it is.
     """
 
@@ -214,7 +214,7 @@ class Step(ABC):
             self.graph.failures[self.reading if is_read(error) else self.kind] = error
         elif self.kind in self.graph.maybe_done and not isinstance(error, ClientClosed):
             raise StoppedError(
-                reason_of(error), f"it is not known whether {str(self.kind)!r} was carried out; {error_text(error)}"
+                reason_of(error), f"{not_known([self.kind])}; {error_text(error)}"
             ) from error
         else:
             raise error
@@ -247,13 +247,13 @@ class CreateGraph(Step):
         """Create it, with the desired tags."""
         # The keys may have been renewed to those of another account since they were checked.
         self.wait_for_keys()
+        self.graph.made = True
         response = await self.execution.act_identified(
             self.client,
             lambda owner: self.check(owner, self.graph.administrator_id),
             self.note_unknown,
             lambda client: client.create_graph(tags=self.desired.tags or None),
         )
-        self.graph.made = True
         # Not looked for: it may not be listed yet.
         self.graph.arn = response.graph_arn
 
@@ -293,10 +293,10 @@ class EnableAdministrator(Step):
         self.wait_for_keys()
         owner, _ = await self.execution.identified(self.client)
         self.check(owner, self._account_id)
-        async with self.execution.acting(self.graph.region, self.note_unknown):
-            await self._management.enable_organization_admin_account(self._account_id)
         # If it had one before, that becomes the organization's.
         self.graph.made = self.graph.arn is None
+        async with self.execution.acting(self.graph.region, self.note_unknown):
+            await self._management.enable_organization_admin_account(self._account_id)
 
     def is_transient(self, error: DetectiveError) -> bool:
         """Return True also while another delegation settles, or a former graph is being deleted."""
@@ -501,7 +501,7 @@ async def carry_out(step: Step, wait: Wait) -> None:
 
 def not_known(kinds: Iterable[ActionKind]) -> str:
     """Return the text for actions of which nobody knows whether they were carried out."""
-    return f"it is not known whether {' and '.join(repr(str(kind)) for kind in kinds)} was carried out"
+    return f"it is not known whether {' and '.join(repr(str(kind)) for kind in kinds)} was carried out: plan again"
 
 
 def not_planned(kind: ActionKind, names: Iterable[str] = ()) -> StoppedError:

@@ -230,10 +230,8 @@ class AccountState:
         text = None if error is None else error_text(error)
         if self.failure is not None:
             text, error = self.failure.text, self.failure.error
-        if self.maybe_done:
-            seen = f"{not_known(self.maybe_done)}; before, the account was"
-        elif self._is_half_invited:
-            seen = f"{_HALF_INVITED}; the account is"
+        if self._half_done:
+            seen = f"{self._half_done}; {'before, the account was' if self.maybe_done else 'the account is'}"
         elif self.done and text is None:
             seen = f"{str(self.done[-1])!r} was done, but the account is"
         else:
@@ -277,6 +275,13 @@ class AccountState:
     @property
     def _is_half_invited(self) -> bool:
         return self.desired is not None and ActionKind.REMOVE in self.done
+
+    @property
+    def _half_done(self) -> str:
+        """What was done, or may have been, besides the last failure; empty if that says all."""
+        if not self._is_half_invited:
+            return not_known(self.maybe_done) if self.maybe_done else ""
+        return "it was removed, and may have been invited again: plan again" if self.maybe_done else _HALF_INVITED
 
     def _note_done(self, kind: ActionKind) -> None:
         if kind is ActionKind.REINVITE and self._is_half_invited:
@@ -324,7 +329,7 @@ class AccountState:
         elif self._now < failure.until:
             self.phase = Phase.UNSEEN
         else:
-            before = not_known(self.maybe_done) if self.maybe_done else _HALF_INVITED if self._is_half_invited else ""
+            before = self._half_done
             self.end(f"{before}; {failure.text}" if before else failure.text, failure.reason, failure.error)
         return None
 
@@ -334,11 +339,9 @@ class AccountState:
             return self._is_missing_by_mistake()
         self._missing_since = None
         at = member.invited_time
-        if at is None:
-            return False
-        if self._invited is not None:
-            return self._invited.invited_time is not None and at < self._invited.invited_time
-        removed = None if self._removed is None else self._removed.invited_time
+        invited, removed = (None if one is None else one.invited_time for one in (self._invited, self._removed))
+        if at is None or invited is not None:
+            return at is not None and invited is not None and at < invited
         return removed is not None and at <= removed
 
     def _is_missing_by_mistake(self) -> bool:

@@ -26,6 +26,7 @@ from detective_async.membership.actions import (
     TeardownReport,
     count,
     format_plan,
+    named,
     plan_data,
 )
 from detective_async.membership.desired import check_regions
@@ -42,7 +43,7 @@ from detective_async.membership.graphs import administrator_of, check_account, f
 from detective_async.settings.endpoints import partition_of
 
 _TIMEOUT = 60.0
-_MAY_BE_GONE = "it may be gone"
+_MAY_BE_GONE = "it may be gone: plan again"
 _ACCEPTED = frozenset({MemberStatus.ENABLED, MemberStatus.ACCEPTED_BUT_DISABLED})
 _WARNING = """\
 DeleteGraph cannot be undone. It deletes the data of up to a year, with all investigations, for the
@@ -65,11 +66,24 @@ class GraphToDelete(PlainData):
     graph_arn: str
     members: int
     invitations: int = 0
+    # Who they are.
+    _member_ids: frozenset[str] = field(default=frozenset(), alias="member_ids", repr=False)
+    _invited_ids: frozenset[str] = field(default=frozenset(), alias="invited_ids", repr=False)
 
     def __str__(self) -> str:
         """Return the numbers as text."""
         invited = f" and {count(self.invitations, 'invitation')}" if self.invitations else ""
         return f"{count(self.members, 'member')}{invited}"
+
+    def changes_to(self, now: "GraphToDelete") -> list[str]:
+        """Return the differences to what the graph is now, as text."""
+        members, invited = (self._member_ids, now._member_ids), (self._invited_ids, now._invited_ids)
+        return [
+            f"{verb} {count(len(ids), noun)} ({named(sorted(ids))})"
+            for noun, (before, after) in (("member", members), ("invitation", invited))
+            for verb, ids in (("gained", after - before), ("lost", before - after))
+            if ids
+        ]
 
 
 @frozen(kw_only=True)
@@ -244,10 +258,13 @@ async def _find(execution: Execution, region: str) -> GraphToDelete | Problem | 
 
 async def _read(execution: Execution, client: DetectiveClient, graph_arn: str) -> GraphToDelete:
     members = await list_members(execution, client, graph_arn)
-    invitations = sum(
-        one.status not in _ACCEPTED and one.invitation_type != InvitationType.ORGANIZATION for one in members.values()
+    invited = frozenset(
+        account_id
+        for account_id, one in members.items()
+        if one.status not in _ACCEPTED and one.invitation_type != InvitationType.ORGANIZATION
     )
-    return GraphToDelete(client.region, graph_arn, len(members) - invitations, invitations)
+    joined = members.keys() - invited
+    return GraphToDelete(client.region, graph_arn, len(joined), len(invited), frozenset(joined), invited)
 
 
 @define(eq=False)
@@ -256,7 +273,7 @@ class _Deletion:
 
     execution: Execution
     graph: GraphToDelete
-    # Whether it has as many members as the plan shows; asked once, because they disappear with the graph.
+    # Whether it has the members that the plan counts; asked once, because they disappear with the graph.
     _is_checked: bool = field(init=False, default=False)
     # Whether a request without a response may have deleted it, which errors after it do not undo.
     _may_be_gone: bool = field(init=False, default=False)
@@ -323,27 +340,31 @@ class _Deletion:
         """Return whether the graph is gone, and not only not found by one request.
 
         Raises:
+            DetectiveError: it cannot be known now.
             StoppedError: the client has the credentials of another account.
         """
-        found = await find_graph(self.execution, client)
+        # Other keys do not list it either.
+        owner, pinned = await self.execution.identified(client)
+        check_account(owner, administrator_of(self.graph.graph_arn))
+        found = await find_graph(self.execution, pinned)
         if found == self.graph.graph_arn:
             return False
-        check_account(await identify(self.execution), administrator_of(self.graph.graph_arn))
         self._is_gone, self._problem = True, None
         if found is not None:
             self._end("the graph is gone, but the account has another one now: plan again", Reason.NOT_PLANNED)
         return True
 
     async def _check_members(self, client: DetectiveClient) -> bool:
-        """Return whether the graph has as many members as the plan shows, and record it if not."""
+        """Return whether the graph has the members that the plan counts, and record it if not."""
         try:
             now = await _read(self.execution, client, self.graph.graph_arn)
         except ResourceNotFoundException:
             # It is gone, or not seen everywhere yet: its deletion says which.
             now = self.graph
-        self._is_checked = now == self.graph
-        if not self._is_checked:
-            self._end(f"the graph has {now} now, and not {self.graph} as in the plan: plan again", Reason.NOT_PLANNED)
+        changes = self.graph.changes_to(now)
+        self._is_checked = not changes
+        if changes:
+            self._end(f"since the plan, the graph has {' and '.join(changes)}: plan again", Reason.NOT_PLANNED)
         return self._is_checked
 
     def time_out(self, timeout: float) -> None:

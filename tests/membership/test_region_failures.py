@@ -51,7 +51,7 @@ from membership.worlds import (
 
 ONE, TWO, THREE = IDS[:3]
 WANTED = [account(one) for one in IDS[:3]]
-CUT_OFF = "it is not known whether 'accept' was carried out; before, the account was INVITED"
+CUT_OFF = "it is not known whether 'accept' was carried out: plan again; before, the account was INVITED"
 
 
 async def test_unavailable_region(sim: DetectiveSimulator, client: DetectiveClient) -> None:

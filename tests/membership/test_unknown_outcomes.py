@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from attrs import evolve
 
-from detective_async import DetectiveClient
+from detective_async import DatasourcePackage, DetectiveClient
 from detective_async.membership import (
     AccountReport,
     ActionKind,
+    ByInvitation,
+    ByOrganization,
     MembershipReport,
     Reason,
     RegionReport,
@@ -31,6 +34,7 @@ from membership.worlds import (
     graph,
     load_world,
     member,
+    request_bodies,
     statuses,
 )
 
@@ -140,7 +144,7 @@ async def test_refusal_after_a_lost_response(
         report = await apply(client, sim, *faults, lag=300)
     (row,) = (row for row in report.rows if row.account_id == account_id)
     assert (row.done, row.maybe_done, row.reason) == ((), (kind,), Reason.ACCESS_DENIED)
-    text = f"it is not known whether {str(kind)!r} was carried out; AccessDeniedException: not you"
+    text = f"it is not known whether {str(kind)!r} was carried out: plan again; AccessDeniedException: not you"
     assert (row.problem or "").startswith(text)
 
 
@@ -187,7 +191,7 @@ async def test_graph_without_a_response(sim: DetectiveSimulator) -> None:
         report = await apply(client, sim, Fault(LOST, "CreateGraph", count=None), lag=300)
     (region,) = report.regions
     assert (region.done, region.maybe_done, len(sim.snapshot())) == ((), (CREATE,), 1)
-    assert "it is not known whether 'create graph' was carried out; CreateGraph: the server" in (region.problem or "")
+    assert "it is not known whether 'create graph' was carried out: plan again; CreateGraph: the server" in (region.problem or "")
     assert "not known whether it was done: create graph: 1" in str(report)
 
 
@@ -207,7 +211,7 @@ async def test_graph_without_a_response_and_reads_that_fail(
         report = await apply(client, sim, Fault(LOST, "CreateGraph", count=3))
     (region,) = report.regions
     assert (region.done, region.maybe_done, region.reason) == ((), (CREATE,), reason)
-    assert "it is not known whether 'create graph' was carried out; " in (region.problem or "")
+    assert "it is not known whether 'create graph' was carried out: plan again; " in (region.problem or "")
     assert ("CreateGraph: the server closed" in (region.problem or "")) is (reason is Reason.TIMED_OUT)
 
 
@@ -264,7 +268,7 @@ async def test_teardown_without_a_response(sim: DetectiveSimulator) -> None:
         report = await teardown.apply(confirm=ADMINISTRATOR)
     (region,) = report.regions
     assert (region.done, region.maybe_done, region.reason) == ((), (ActionKind.DELETE_GRAPH,), Reason.ACCESS_DENIED)
-    assert (region.problem or "").startswith("it may be gone; AccessDeniedException: not you")
+    assert (region.problem or "").startswith("it may be gone: plan again; AccessDeniedException: not you")
     assert str(report).splitlines()[0] == "0 graphs gone; 1 graph of which it is not known"
 
 
@@ -308,6 +312,65 @@ async def test_teardown_while_the_keys_are_exchanged(sim: DetectiveSimulator) ->
     assert (region.ok, region.done, region.maybe_done, region.reason) == (False, (), (), Reason.WRONG_ACCOUNT)
 
 
+@pytest.mark.parametrize("effect", [DENIED, Failure(503, "ServiceUnavailable", "later")])
+async def test_teardown_while_sts_does_not_say_whose_the_keys_are(sim: DetectiveSimulator, effect: Failure) -> None:
+    """A graph that is not found is not said to be gone while its keys may be those of another account."""
+    load_world(sim, graph(), accounts=KNOWN)
+    keys = [sim.account(ADMINISTRATOR)]
+
+    async def provider() -> Any:
+        return evolve(keys[0], account_id=None)
+
+    class Exchanges(DetectiveClient):
+        async def delete_graph(self, graph_arn: str) -> None:
+            keys[0] = sim.account(ONE)
+            await super().delete_graph(graph_arn)
+
+    async with administrator(sim, Exchanges) as original:
+        client = original.with_options(credentials=provider)
+        teardown = await plan_teardown(client, regions=[REGION])
+        sim.inject(Fault(Failure(404, "ResourceNotFoundException", "no such graph"), "DeleteGraph", count=None))
+        sim.inject(Fault(effect, "GetCallerIdentity", count=None))
+        report = await teardown.apply(confirm=ADMINISTRATOR, timeout=20)
+    (region,) = report.regions
+    assert arn_in(REGION) in sim.snapshot()
+    assert (region.ok, region.done, region.reason) == (False, (), Reason.WRONG_ACCOUNT)
+    assert "it is not known whose credentials these are" in (region.problem or "")
+
+
+@pytest.mark.parametrize("operation", ["CreateGraph", "EnableOrganizationAdminAccount"])
+async def test_packages_of_a_graph_that_was_made_without_a_response(sim: DetectiveSimulator, operation: str) -> None:
+    """AWS starts all packages of a new graph: none of them is left out, and so stopped."""
+    load_world(sim, accounts=KNOWN)
+    sim.set_package_delay(30)
+    sim.organization(FOUR, [ADMINISTRATOR, ONE])
+    members = (
+        ByInvitation()
+        if operation == "CreateGraph"
+        else ByOrganization(administrator_id=ADMINISTRATOR, management_credentials=sim.account(FOUR))
+    )
+    async with administrator(sim) as client:
+        plan = await plan_membership(
+            client, [account(ONE)], regions=[REGION], members=members, datasource_packages=["EKS_AUDIT"]
+        )
+        sim.inject(Fault(LOST, operation, count=3))
+        assert (await plan.apply()).ok
+    (body,) = request_bodies(sim, "UpdateDatasourcePackages")
+    assert set(body["DatasourcePackages"]) == set(DatasourcePackage)
+
+
+async def test_invitation_after_a_removal_without_a_response(sim: DetectiveSimulator) -> None:
+    """Of another invitation, the removal is known, and the invitation may have been sent."""
+    load_members(sim)
+    async with administrator(sim) as client:
+        faults = Fault(Drop("before"), "CreateMembers", count=6), Fault(DENIED, "CreateMembers", count=None)
+        report = await apply(client, sim, *faults)
+    (row,) = (row for row in report.rows if row.account_id == ONE)
+    assert (row.done, row.maybe_done, row.reason) == ((REMOVE,), (REINVITE,), Reason.ACCESS_DENIED)
+    text = "it was removed, and may have been invited again: plan again; AccessDeniedException: not you"
+    assert (row.problem or "").startswith(text)
+
+
 async def test_teardown_that_hangs_after_an_error(sim: DetectiveSimulator) -> None:
     """At the deadline, the last error is still said."""
     load_world(sim, graph())
@@ -327,4 +390,4 @@ async def test_teardown_that_hangs_after_an_error(sim: DetectiveSimulator) -> No
         report = await teardown.apply(confirm=ADMINISTRATOR, timeout=0.5)
     (region,) = report.regions
     assert (region.maybe_done, region.reason) == ((ActionKind.DELETE_GRAPH,), Reason.TIMED_OUT)
-    assert (region.problem or "").startswith("not deleted within 0.5 s; it may be gone; TooManyRequestsException")
+    assert (region.problem or "").startswith("not deleted within 0.5 s; it may be gone: plan again; TooManyRequestsException")
