@@ -122,7 +122,7 @@ class AccountState:
     _missing_since: float | None = None
     # Why it is not as desired, while that may still change by itself.
     _blocked_so_far: Blocked | None = None
-    # When the last action was carried out.
+    # When the last action was carried out, or seen to have been.
     _acted_at: float = 0.0
     _pauses: Iterator[float] | None = None
 
@@ -174,7 +174,6 @@ class AccountState:
         """Record an action that was carried out, and the state that the response has."""
         self.failure = self._pauses = None
         self._note_done(kind)
-        self._acted_at = self._now
         if kind in ADDING or kind is ActionKind.REINVITE:
             self._invited = member
         self._missing_since, self._was_member = None, False
@@ -189,7 +188,6 @@ class AccountState:
         """Record an action that was carried out, and whose response does not have the state that follows."""
         self.failure = self._pauses = None
         self._note_done(kind)
-        self._acted_at = self._now
         self._monitored = self.member
         self.phase = Phase.UNSEEN
 
@@ -290,6 +288,7 @@ class AccountState:
         if kind in self.maybe_done:
             self.maybe_done.remove(kind)
         self.done.append(kind)
+        self._acted_at = self._now
 
     def _next_attempt(self) -> float:
         if self._pauses is None:

@@ -7,7 +7,15 @@ import pytest
 from attrs import evolve
 from support.virtual_time import in_virtual_time
 
-from detective_async import AccessDeniedException, Clock, DetectiveClient, ParameterError, ServiceError, Timeouts
+from detective_async import (
+    AccessDeniedException,
+    Account,
+    Clock,
+    DetectiveClient,
+    ParameterError,
+    ServiceError,
+    Timeouts,
+)
 from detective_async.client.polling import Wait
 from detective_async.membership import Action, ActionKind, ByInvitation, ByOrganization, Reason, plan_membership
 from detective_async.membership.execution import Delegation
@@ -18,6 +26,7 @@ from membership.worlds import (
     DENIED,
     ELSEWHERE,
     REGION,
+    WRONG,
     Result,
     account,
     address,
@@ -256,6 +265,21 @@ async def test_existing_graph(sim: DetectiveSimulator, client: DetectiveClient, 
     report = await plan.apply()
     assert report.regions[0].graph_arn == arn
     assert results(report) == {ONE: Result("ENABLED", "ENABLED", ""), TWO: ENABLED, THREE: ENABLED}
+
+
+async def test_invitation_from_before_the_organization(
+    sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any]
+) -> None:
+    """An account whose invitation failed is enabled instead, however long the failed one is still seen."""
+    arn = (await client.create_graph()).graph_arn
+    await client.create_members(arn, [Account(ONE, WRONG)])
+    await designate(client, sim)
+    sim.set_read_lag(5)
+    sim.set_verification_delay(10)
+    await sim.advance(600)
+    plan = await plan_membership(client, WANTED[:1], regions=[REGION], **management)
+    report = await plan.apply()
+    assert results(report) == {ONE: Result("VERIFICATION_FAILED", "ENABLED", "reinvite")}
 
 
 async def test_account_outside_the_organization(

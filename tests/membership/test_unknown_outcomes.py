@@ -27,6 +27,7 @@ from membership.worlds import (
     IDS,
     REGION,
     WRONG,
+    WorldTime,
     accepting,
     account,
     administrator,
@@ -223,6 +224,20 @@ async def test_tags_without_a_response(sim: DetectiveSimulator, fault: Fault) ->
         report = await apply(client, sim, fault)
     (region,) = report.regions
     assert (region.ok, region.done, region.maybe_done) == (True, (ActionKind.TAG_GRAPH,), ())
+
+
+async def test_volume_after_an_acceptance_without_a_response(sim: DetectiveSimulator) -> None:
+    """A volume that is not known is waited for as after any other acceptance."""
+    load_members(sim)
+    sim.set_volume(TWO, "VOLUME_UNKNOWN")
+    time = WorldTime(sim)
+    async with administrator(sim, time=time) as client:
+        await time.sleep(1000)
+        began = time.now
+        report = await apply(client, sim, Fault(LOST, "AcceptInvitation", account=TWO), timeout=900)
+    (row,) = (row for row in report.rows if row.account_id == TWO)
+    assert (row.done, row.maybe_done, row.reason) == ((ACCEPT,), (), Reason.VOLUME_UNKNOWN)
+    assert 240 <= time.now - began < 300
 
 
 async def test_accounts_that_were_not_seen_yet(sim: DetectiveSimulator) -> None:
