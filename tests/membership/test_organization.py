@@ -277,7 +277,7 @@ async def test_invitation_from_before_the_organization(
     sim.set_read_lag(5)
     sim.set_verification_delay(10)
     await sim.advance(600)
-    plan = await plan_membership(client, WANTED[:1], regions=[REGION], **management)
+    plan = await plan_membership(client, [Account(ONE, WRONG)], regions=[REGION], **management)
     report = await plan.apply()
     assert results(report) == {ONE: Result("VERIFICATION_FAILED", "ENABLED", "reinvite")}
 
