@@ -361,7 +361,7 @@ class TeardownReport(Result, TablesInNotebooks):
         """Summarize deletions and failures in a few lines."""
         deleted = [region for region in self.regions if ActionKind.DELETE_GRAPH in region.done]
         maybe = sum(bool(region.maybe_done) for region in self.regions)
-        also = f"; {count(maybe, 'graph')} of which it is not known" if maybe else ""
+        also = f"; {count(maybe, 'graph')} of which it is not known whether it is gone" if maybe else ""
         unread = sum(region.graph_arn is None for region in self.failures)
         also += f"; {count(unread, 'region')} not looked at, where there may be more" if unread else ""
         lines = [f"{count(len(deleted), 'graph')} gone{also}"]

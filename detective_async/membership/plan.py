@@ -133,7 +133,12 @@ class MembershipPlan(TablesInNotebooks):
         try:
             await application.run()
         finally:
-            report = application.report()
+            report = MembershipReport(
+                rows=tuple(account.report() for region in application.regions for account in region.accounts),
+                regions=tuple(region.graph.report() for region in application.regions),
+                notes=self.notes,
+                administrator_id=self.administrator_id,
+            )
             self._reports[:] = [report]
         return report
 
@@ -168,7 +173,7 @@ class MembershipPlan(TablesInNotebooks):
             )
         total = sum(len(region.accounts) for region in regions)
         counter.append(ProgressCounter(progress, total, execution.clock.monotonic))
-        return Application(execution, regions, timeout, self.notes, self.administrator_id)
+        return Application(execution, regions, self.administrator_id)
 
     def _states(
         self,
@@ -287,8 +292,9 @@ async def plan_packages(
 ) -> MembershipPlan:
     """Plan to start data source packages of the graphs in some regions, for all their members; changes nothing.
 
-    Packages that are started stay so; applying the plan waits until the others are. A region without a graph is among
-    the problems.
+    Packages that are started stay so; applying the plan waits until the others are. AWS does not say that a package is
+    being started: a plan that is made then has it again, and one for other packages may stop it. So plan all packages
+    together, and wait for their start. A region without a graph is among the problems.
 
     API operations: GetCallerIdentity of STS, ListGraphs, ListDatasourcePackages.
 

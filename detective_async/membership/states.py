@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from attrs import Factory, define, evolve, frozen
 
-from detective_async.api.models.members import MemberDetail, MemberDisabledReason, MemberStatus
+from detective_async.api.models.members import InvitationType, MemberDetail, MemberDisabledReason, MemberStatus
 from detective_async.api.wire.error_responses import message_text
 from detective_async.client import polling
 from detective_async.errors import DetectiveError
@@ -39,7 +39,6 @@ _PASSING = re.compile(
 #: shorter wait.
 _IN_EFFECT = re.compile(r"already a member|not a member", re.IGNORECASE)
 _HALF_INVITED = "it was removed, but not invited again"
-_DECLINED = "it was invited, but is not a member: it may have declined the invitation"
 
 
 class Phase(enum.Enum):
@@ -116,9 +115,10 @@ class AccountState:
     _removed: MemberDetail | None = None
     # The account when AWS was asked to check its volume again.
     _monitored: MemberDetail | None = None
-    # Whether it was a member in any look since then, and since when it is missing all the same.
-    _was_member: bool = False
+    # Whether its state is known since its last action; whether it was a member in any look since then, and since when
+    # it is missing all the same.
     _was_seen: bool = False
+    _was_member: bool = False
     _missing_since: float | None = None
     # Why it is not as desired, while that may still change by itself.
     _blocked_so_far: Blocked | None = None
@@ -189,7 +189,7 @@ class AccountState:
         self.failure = self._pauses = None
         self._note_done(kind)
         self._monitored = self.member
-        self.phase = Phase.UNSEEN
+        self.phase, self._was_seen = Phase.UNSEEN, False
 
     def fail(self, kind: ActionKind, error: DetectiveError) -> None:
         """Record an error; the state is looked at before the next decision."""
@@ -214,11 +214,15 @@ class AccountState:
         )
         self.phase = Phase.UNSEEN
 
-    def give_up(self, problem: str, reason: Reason, look_error: DetectiveError | None) -> None:
+    def give_up(self, problem: str, reason: Reason, look_error: DetectiveError | None, facts: GraphFacts) -> None:
         """End processing before it is done, with the last failure, of an action or of looking at the members."""
+        if self.phase is Phase.SEEN and isinstance(decide(self._desired_now(), self.member, facts), Done):
+            # It was, and only not decided on any more.
+            self.end()
+            return
         if reason is Reason.TIMED_OUT and self._invited is not None and self._is_lost:
             self.member = None
-            self.end(f"{problem}: {_DECLINED}", Reason.DECLINED)
+            self.end(f"{problem}: {self._declined}", Reason.DECLINED)
             return
         blocked = self._blocked_so_far
         if reason is Reason.TIMED_OUT and blocked is not None and self.failure is None:
@@ -228,14 +232,13 @@ class AccountState:
         text = None if error is None else error_text(error)
         if self.failure is not None:
             text, error = self.failure.text, self.failure.error
-        if self._half_done:
-            seen = f"{self._half_done}; {'before, the account was' if self.maybe_done else 'the account is'}"
-        elif self.done and text is None:
-            seen = f"{str(self.done[-1])!r} was done, but the account is"
+        done = f"{str(self.done[-1])!r} was done" if self.done and not self._half_done and text is None else ""
+        if self._was_seen:
+            is_or_was = "was" if self.maybe_done else "is"
+            seen = f"{done and f'{done}, but '}the account {is_or_was} {describe_status(self.member)}"
         else:
-            seen = "the account is"
-        status = describe_status(self.member) if self._was_seen else "not looked at"
-        self.end(f"{problem}: {seen} {status}{'' if text is None else f'; {text}'}", reason, error)
+            seen = f"{done}, and the account was not looked at since" if done else "the account was not looked at"
+        self.end(f"{problem}: {seen}{'' if text is None else f'; {text}'}", reason, error)
 
     def end(self, problem: str | None = None, reason: Reason | None = None, error: Exception | None = None) -> None:
         """End processing."""
@@ -247,6 +250,8 @@ class AccountState:
     def report(self) -> AccountReport:
         """Return the result."""
         problem, reason, error = self.outcome or (None, None, None)
+        if problem is not None and self._half_done:
+            problem = f"{self._half_done}; {problem}"
         return AccountReport(
             account_id=self.account_id,
             region=self.region,
@@ -269,6 +274,12 @@ class AccountState:
         if self._missing_since is None:
             return False
         return self._was_member or self._now >= self._missing_since + SETTLING
+
+    @property
+    def _declined(self) -> str:
+        if self._invited is not None and self._invited.invitation_type == InvitationType.ORGANIZATION:
+            return "it was enabled, but is not a member: it may have left the organization"
+        return "it was invited, but is not a member: it may have declined the invitation"
 
     @property
     def _is_half_invited(self) -> bool:
@@ -328,8 +339,7 @@ class AccountState:
         elif self._now < failure.until:
             self.phase = Phase.UNSEEN
         else:
-            before = self._half_done
-            self.end(f"{before}; {failure.text}" if before else failure.text, failure.reason, failure.error)
+            self.end(failure.text, failure.reason, failure.error)
         return None
 
     def _is_out_of_date(self, member: MemberDetail | None) -> bool:
@@ -355,7 +365,7 @@ class AccountState:
         if self._invited is None:
             return False
         self.member = None
-        self.end(_DECLINED, Reason.DECLINED)
+        self.end(self._declined, Reason.DECLINED)
         return True
 
     def _may_still_change(self) -> bool:

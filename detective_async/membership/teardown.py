@@ -288,7 +288,7 @@ class _Deletion:
         """The result so far."""
         text, reason, error = self._problem or (None, None, None)
         maybe = self._may_be_gone and not self._is_gone
-        if text is not None and maybe and _MAY_BE_GONE not in text:
+        if text is not None and maybe:
             text = f"{_MAY_BE_GONE}; {text}"
         return RegionReport(
             region=self.graph.region,
@@ -327,7 +327,7 @@ class _Deletion:
         """Delete the graph, and return whether it is gone."""
         try:
             async with self.execution.acting(self.graph.region, self._note_unknown):
-                self._end(f"interrupted while it was being deleted: {_MAY_BE_GONE}", Reason.INTERRUPTED)
+                self._end("interrupted while it was being deleted", Reason.INTERRUPTED)
                 await client.delete_graph(self.graph.graph_arn)
         except ResourceNotFoundException as error:
             # An earlier attempt, or somebody else, has deleted it; or the keys are those of another account by now.
@@ -371,9 +371,8 @@ class _Deletion:
         """End what has not ended: the time is over."""
         if self._problem is not None and self._problem[1] is Reason.INTERRUPTED:
             error = self._last_error
-            more = [_MAY_BE_GONE] if self._may_be_gone else []
-            more += [] if error is None else [error_text(error)]
-            self._end("; ".join((f"not deleted within {timeout:.10g} s", *more)), Reason.TIMED_OUT, error)
+            more = "" if error is None else f"; {error_text(error)}"
+            self._end(f"not deleted within {timeout:.10g} s{more}", Reason.TIMED_OUT, error)
 
     def _note_unknown(self) -> None:
         self._may_be_gone = True

@@ -178,7 +178,7 @@ async def test_interrupted(sim: DetectiveSimulator) -> None:
     assert not teardown.report.ok
     assert [(one.region, one.done, one.reason, one.problem) for one in teardown.report.regions] == [
         (REGION, (ActionKind.DELETE_GRAPH,), None, None),
-        (ELSEWHERE, (), Reason.INTERRUPTED, "interrupted while it was being deleted: it may be gone: plan again"),
+        (ELSEWHERE, (), Reason.INTERRUPTED, "it may be gone: plan again; interrupted while it was being deleted"),
         ("eu-central-1", (), Reason.INTERRUPTED, "interrupted before it was deleted"),
     ]
 
@@ -216,7 +216,7 @@ async def test_deadline_of_a_deletion_that_hangs(sim: DetectiveSimulator) -> Non
     assert teardown.report is report
     assert [(one.region, one.done, one.reason, one.problem) for one in report.regions] == [
         (REGION, (ActionKind.DELETE_GRAPH,), None, None),
-        (ELSEWHERE, (), Reason.TIMED_OUT, "not deleted within 0.5 s; it may be gone: plan again"),
+        (ELSEWHERE, (), Reason.TIMED_OUT, "it may be gone: plan again; not deleted within 0.5 s"),
         ("eu-central-1", (), Reason.TIMED_OUT, "not deleted within 0.5 s"),
     ]
 
