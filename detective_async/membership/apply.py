@@ -401,7 +401,7 @@ class RegionRun:
         problem = self.graph.problem
         for account in self.accounts:
             if problem is not None and not account.ended:
-                account.end(*problem)
+                account.stop(*problem, self._facts)
 
 
 @define(eq=False)

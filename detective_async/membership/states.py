@@ -216,9 +216,7 @@ class AccountState:
 
     def give_up(self, problem: str, reason: Reason, look_error: DetectiveError | None, facts: GraphFacts) -> None:
         """End processing before it is done, with the last failure, of an action or of looking at the members."""
-        if self.phase is Phase.SEEN and isinstance(decide(self._desired_now(), self.member, facts), Done):
-            # It was, and only not decided on any more.
-            self.end()
+        if self._end_as_wanted(facts):
             return
         if reason is Reason.TIMED_OUT and self._invited is not None and self._is_lost:
             self.member = None
@@ -239,6 +237,12 @@ class AccountState:
         else:
             seen = f"{done}, and the account was not looked at since" if done else "the account was not looked at"
         self.end(f"{problem}: {seen}{'' if text is None else f'; {text}'}", reason, error)
+
+    def stop(self, problem: str, reason: Reason, error: Exception | None, facts: GraphFacts) -> None:
+        """End processing because of the region's problem, which does not hide the account's own."""
+        if not self._end_as_wanted(facts):
+            own = "" if self.failure is None else f"; {self.failure.text}"
+            self.end(f"{problem}{own}", reason, error)
 
     def end(self, problem: str | None = None, reason: Reason | None = None, error: Exception | None = None) -> None:
         """End processing."""
@@ -300,6 +304,13 @@ class AccountState:
             self.maybe_done.remove(kind)
         self.done.append(kind)
         self._acted_at = self._now
+
+    def _end_as_wanted(self, facts: GraphFacts) -> bool:
+        """End processing if the account is as wanted, and that was only not decided on any more; return whether so."""
+        is_wanted = self.phase is Phase.SEEN and isinstance(decide(self._desired_now(), self.member, facts), Done)
+        if is_wanted:
+            self.end()
+        return is_wanted
 
     def _next_attempt(self) -> float:
         if self._pauses is None:

@@ -11,6 +11,7 @@ from detective_async import (
     AccessDeniedException,
     Account,
     Clock,
+    CreateMembersResponse,
     DetectiveClient,
     ParameterError,
     ServiceError,
@@ -280,6 +281,22 @@ async def test_invitation_from_before_the_organization(
     plan = await plan_membership(client, [Account(ONE, WRONG)], regions=[REGION], **management)
     report = await plan.apply()
     assert results(report) == {ONE: Result("VERIFICATION_FAILED", "ENABLED", "reinvite")}
+
+
+async def test_account_that_leaves_the_organization(sim: DetectiveSimulator, management: dict[str, Any]) -> None:
+    """An account that was enabled without an invitation is not said to have declined one."""
+
+    class Leaves(DetectiveClient):
+        async def create_members(self, graph_arn: str, *args: Any, **options: Any) -> CreateMembersResponse:
+            response = await super().create_members(graph_arn, *args, **options)
+            await self.delete_members(graph_arn, [ONE])
+            return response
+
+    async with administrator(sim, Leaves) as client:
+        report = await plan_and_apply(client, WANTED[:2], **management)
+    (row,) = report.failures
+    assert (row.account_id, row.done, row.after) == (ONE, (ActionKind.ENABLE_MEMBER,), None)
+    assert (row.problem or "").endswith("it was enabled, but is not a member: it may have left the organization")
 
 
 async def test_account_outside_the_organization(

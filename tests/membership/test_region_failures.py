@@ -509,7 +509,9 @@ async def test_deadline_passes_during_an_action(sim: DetectiveSimulator) -> None
 
         report = await plan.apply(progress=jump)
     assert results(report)[TWO] == Result("INVITED", "ENABLED", "accept")
-    assert results(report)[ONE] == Result("INVITED", "INVITED", "", f"{UNKNOWN}; not done within 900 s: the account was INVITED")
+    assert results(report)[ONE] == Result(
+        "INVITED", "INVITED", "", f"{UNKNOWN}; not done within 900 s: the account was INVITED"
+    )
     assert [row.maybe_done for row in report.rows] == [("accept",), ()]
     assert str(report).splitlines()[0].endswith("; accept: 1; not known whether it was done: accept: 1")
 

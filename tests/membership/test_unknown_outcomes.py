@@ -162,6 +162,33 @@ async def test_removal_without_a_response_that_is_seen_late(sim: DetectiveSimula
     assert not any(row.maybe_done for row in report.rows)
 
 
+@pytest.mark.parametrize("is_lost", [False, True])
+async def test_members_that_cannot_be_listed_any_more(sim: DetectiveSimulator, is_lost: bool) -> None:
+    """The region's problem hides neither who was removed, or may have been, nor what was reached."""
+    load_members(sim)
+
+    class FailsLater(DetectiveClient):
+        async def delete_members(self, *args: Any, **options: Any) -> Any:
+            sim.inject(Fault(DENIED, "ListMembers", count=None))
+            return await super().delete_members(*args, **options)
+
+    async with administrator(sim, FailsLater, max_attempts=1) as client:
+        faults = [Fault(DENIED, "CreateMembers", count=None), *([Fault(LOST, "DeleteMembers", count=2)] * is_lost)]
+        report = await apply(client, sim, *faults)
+    rows = {row.account_id: row for row in report.rows}
+    removed, half = rows[FOUR], rows[ONE]
+    problem = half.problem or ""
+    if is_lost:
+        assert (half.maybe_done, removed.maybe_done) == ((REMOVE,), (REMOVE,))
+        assert problem.startswith("it is not known whether 'remove' was carried out: plan again; AccessDenied")
+        assert not removed.ok
+    else:
+        assert (half.done, removed.done, removed.ok) == ((REMOVE,), (REMOVE,), True)
+        assert problem.startswith("it was removed, but not invited again; AccessDeniedException: not you (ListMembers")
+        assert "; AccessDeniedException: not you (CreateMembers" in problem
+    assert f"{REGION} {ONE}: {problem}" in str(report)
+
+
 @pytest.mark.parametrize("lag", [0, 1])
 @pytest.mark.parametrize("is_lost", [False, True])
 async def test_only_the_removal_succeeds(sim: DetectiveSimulator, lag: float, is_lost: bool) -> None:
@@ -408,4 +435,6 @@ async def test_teardown_that_hangs_after_an_error(sim: DetectiveSimulator) -> No
         report = await teardown.apply(confirm=ADMINISTRATOR, timeout=0.5)
     (region,) = report.regions
     assert (region.maybe_done, region.reason) == ((ActionKind.DELETE_GRAPH,), Reason.TIMED_OUT)
-    assert (region.problem or "").startswith("it may be gone: plan again; not deleted within 0.5 s; TooManyRequestsException")
+    assert (region.problem or "").startswith(
+        "it may be gone: plan again; not deleted within 0.5 s; TooManyRequestsException"
+    )

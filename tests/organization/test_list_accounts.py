@@ -42,7 +42,10 @@ async def test_bursts(sim: DetectiveSimulator, effect: Throttle | Failure) -> No
     """Pages are asked for as patiently as other jobs ask, unless the client's policy says otherwise."""
     sim.organization(MANAGEMENT, MEMBERS)
     async with DetectiveClient(
-        region="eu-west-1", endpoint_url=sim.url, credentials=sim.account(MANAGEMENT), clock=FakeTime().clock(real_dates=True)
+        region="eu-west-1",
+        endpoint_url=sim.url,
+        credentials=sim.account(MANAGEMENT),
+        clock=FakeTime().clock(real_dates=True),
     ) as client:
         sim.inject(Fault(effect, "ListAccounts", count=7))
         assert len(await list_accounts(client)) == len(MEMBERS) + 1
