@@ -327,9 +327,9 @@ class MembershipReport(Result, TablesInNotebooks):
         verb = "is" if not self.rows and len(self.regions) == 1 else "are"
         lines = [f"{good}{count(len(self.regions), 'region')} {verb} as wanted; {'; '.join(parts) or nothing}"]
         lines += [f"  {region.region}: {region.problem}" for region in bad]
-        # A region's problem is shown once, and not again for each of its accounts.
+        # A region's problem is shown once, and not again for each of its accounts for which nothing was done.
         shown = {(region.region, region.problem) for region in bad}
-        rows = [row for row in self.failures if (row.region, row.problem) not in shown]
+        rows = [row for row in self.failures if row.done or (row.region, row.problem) not in shown]
         # Ids of accounts that were removed are from responses.
         lines += [printable(f"  {row.region} {row.account_id}: {row.problem}") for row in rows[:_SHOWN]]
         if len(rows) > _SHOWN:

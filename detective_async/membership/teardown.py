@@ -77,10 +77,12 @@ class GraphToDelete(PlainData):
 
     def changes_to(self, now: "GraphToDelete") -> list[str]:
         """Return the differences to what the graph is now, as text."""
-        members, invited = (self._member_ids, now._member_ids), (self._invited_ids, now._invited_ids)
         return [
             f"{verb} {count(len(ids), noun)} ({named(sorted(ids))})"
-            for noun, (before, after) in (("member", members), ("invitation", invited))
+            for noun, before, after in (
+                ("member", self._member_ids, now._member_ids),  # noqa: SLF001 - of our own class
+                ("invitation", self._invited_ids, now._invited_ids),  # noqa: SLF001 - of our own class
+            )
             for verb, ids in (("gained", after - before), ("lost", before - after))
             if ids
         ]

@@ -292,6 +292,7 @@ async def test_account_that_leaves_the_organization(sim: DetectiveSimulator, man
             await self.delete_members(graph_arn, [ONE])
             return response
 
+    sim.set_verification_delay(10)
     async with administrator(sim, Leaves) as client:
         report = await plan_and_apply(client, WANTED[:2], **management)
     (row,) = report.failures

@@ -189,6 +189,23 @@ async def test_members_that_cannot_be_listed_any_more(sim: DetectiveSimulator, i
     assert f"{REGION} {ONE}: {problem}" in str(report)
 
 
+async def test_members_that_cannot_be_listed_after_an_invitation(sim: DetectiveSimulator) -> None:
+    """The accounts that were invited are named, although their problem is that of the region."""
+    load_world(sim, graph(), accounts=KNOWN)
+
+    class FailsLater(DetectiveClient):
+        async def create_members(self, *args: Any, **options: Any) -> Any:
+            sim.inject(Fault(DENIED, "ListMembers", count=None))
+            return await super().create_members(*args, **options)
+
+    sim.set_verification_delay(10)
+    async with administrator(sim, FailsLater) as client:
+        plan = await plan_membership(client, WANTED, regions=[REGION])
+        report = await plan.apply()
+    assert [(row.done, row.ok) for row in report.rows] == [((INVITE,), False)] * 3
+    assert [row.account_id in str(report) for row in report.rows] == [True] * 3
+
+
 @pytest.mark.parametrize("lag", [0, 1])
 @pytest.mark.parametrize("is_lost", [False, True])
 async def test_only_the_removal_succeeds(sim: DetectiveSimulator, lag: float, is_lost: bool) -> None:
