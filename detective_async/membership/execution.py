@@ -20,7 +20,7 @@ from detective_async.auth import CredentialsSource
 from detective_async.client.client import DetectiveClient
 from detective_async.client.identity import caller_account, has_other_keys, identified
 from detective_async.client.polling import Wait
-from detective_async.client.regions import RegionFinding, region_finding
+from detective_async.client.regions import RegionFinding, detective_regions, region_finding
 from detective_async.client.slots import SharedSlots
 from detective_async.errors import (
     AssumeRoleError,
@@ -33,6 +33,7 @@ from detective_async.errors import (
 )
 from detective_async.membership.actions import Note, Reason
 from detective_async.settings.clock import Clock
+from detective_async.settings.endpoints import partition_of
 
 #: The pauses grow slowly, so that an action follows soon after the change that allows it.
 _GROWTH = 1.25
@@ -359,6 +360,12 @@ async def identify(execution: Execution) -> str | None:
 def sts_is_silent() -> StoppedError:
     """Return the error for an STS that sends no response."""
     return StoppedError(Reason.NO_RESPONSE, "it is not known whose credentials these are: STS does not respond")
+
+
+async def named_regions(client: DetectiveClient, regions: Iterable[str] | str) -> tuple[Iterable[str], bool]:
+    """Return regions, and whether they are all of botocore's list, for which `all` stands."""
+    is_all = isinstance(regions, str) and regions == "all"
+    return await detective_regions(partition_of(client.region)) if is_all else regions, is_all
 
 
 def notes_on_closed(errors: Mapping[str, BaseException | None]) -> dict[str, Note]:

@@ -10,7 +10,6 @@ from detective_async.api.models.datasources import DatasourcePackage
 from detective_async.client.client import DetectiveClient
 from detective_async.client.concurrency import unwrapped_task_group
 from detective_async.client.polling import check_timeout
-from detective_async.client.regions import detective_regions
 from detective_async.errors import ParameterError
 from detective_async.events import ProgressCallback, ProgressCounter, is_plain_callable
 from detective_async.membership.actions import (
@@ -32,7 +31,7 @@ from detective_async.membership.desired import (
     accounts_by_region,
     check_regions,
 )
-from detective_async.membership.execution import Delegation, Execution, identify, notes_on_closed
+from detective_async.membership.execution import Delegation, Execution, identify, named_regions, notes_on_closed
 from detective_async.membership.graphs import Graph
 from detective_async.membership.region_plans import (
     RegionPlan,
@@ -42,7 +41,6 @@ from detective_async.membership.region_plans import (
     require_one_administrator,
 )
 from detective_async.membership.states import AccountState
-from detective_async.settings.endpoints import partition_of
 
 #: Seconds for which reads that fail transiently are tried again.
 _TIMEOUT = 60.0
@@ -264,8 +262,7 @@ async def plan_membership(
         ConfigurationError: `regions` is `all`, and botocore knows none.
         ClientClosed: the client was closed.
     """
-    every_region = isinstance(regions, str) and regions == "all" and not isinstance(accounts, Mapping)
-    names = await detective_regions(partition_of(client.region)) if every_region else regions
+    names, every_region = await named_regions(client, regions)
     desired = DesiredState(
         accounts=accounts_by_region(accounts, names),
         members=members,
@@ -310,8 +307,8 @@ async def plan_packages(
         ConfigurationError: `regions` is `all`, and botocore knows none.
         ClientClosed: the client was closed.
     """
-    every_region = isinstance(regions, str) and regions == "all"
-    names = check_regions(await detective_regions(partition_of(client.region)) if every_region else regions)
+    given, every_region = await named_regions(client, regions)
+    names = check_regions(given)
     desired = DesiredState(
         accounts=dict.fromkeys(names, RegionAccounts()),
         members=ByInvitation(),

@@ -13,7 +13,6 @@ from detective_async.api.models.members import InvitationType, MemberStatus
 from detective_async.client.client import DetectiveClient
 from detective_async.client.concurrency import unwrapped_task_group
 from detective_async.client.polling import check_timeout
-from detective_async.client.regions import detective_regions
 from detective_async.errors import ClientClosed, DetectiveError, ParameterError
 from detective_async.membership.actions import (
     Action,
@@ -36,11 +35,11 @@ from detective_async.membership.execution import (
     error_text,
     identify,
     library_error,
+    named_regions,
     notes_on_closed,
     reason_of,
 )
 from detective_async.membership.graphs import administrator_of, check_account, find_graph, list_members
-from detective_async.settings.endpoints import partition_of
 
 _TIMEOUT = 60.0
 _MAY_BE_GONE = "it may be gone: plan again"
@@ -211,8 +210,8 @@ async def plan_teardown(
         ConfigurationError: `regions` is `all`, and botocore knows none.
         ClientClosed: the client was closed.
     """
-    every_region = isinstance(regions, str) and regions == "all"
-    names = check_regions(await detective_regions(partition_of(client.region)) if every_region else regions)
+    given, every_region = await named_regions(client, regions)
+    names = check_regions(given)
     Integer(1)(concurrency, "concurrency")
     check_timeout(timeout)
     execution = Execution.start(client, concurrency, names, timeout)
