@@ -220,7 +220,7 @@ class AccountState:
             return
         if reason is Reason.TIMED_OUT and self._invited is not None and self._is_lost:
             self.member = None
-            self.end(f"{problem}: {self._declined}", Reason.DECLINED)
+            self.end(f"{problem}: {_declined(self._invited)}", Reason.DECLINED)
             return
         blocked = self._blocked_so_far
         if reason is Reason.TIMED_OUT and blocked is not None and self.failure is None:
@@ -278,12 +278,6 @@ class AccountState:
         if self._missing_since is None:
             return False
         return self._was_member or self._now >= self._missing_since + SETTLING
-
-    @property
-    def _declined(self) -> str:
-        if self._invited is not None and self._invited.invitation_type == InvitationType.ORGANIZATION:
-            return "it was enabled, but is not a member: it may have left the organization"
-        return "it was invited, but is not a member: it may have declined the invitation"
 
     @property
     def _is_half_invited(self) -> bool:
@@ -376,7 +370,7 @@ class AccountState:
         if self._invited is None:
             return False
         self.member = None
-        self.end(self._declined, Reason.DECLINED)
+        self.end(_declined(self._invited), Reason.DECLINED)
         return True
 
     def _may_still_change(self) -> bool:
@@ -389,6 +383,12 @@ class AccountState:
             return is_unchanged and self._now < self._acted_at + _VOLUME_CHECK
         # After the acceptance, a volume may not be known yet.
         return member.disabled_reason == MemberDisabledReason.VOLUME_UNKNOWN and self._now < self._acted_at + _ENABLING
+
+
+def _declined(invited: MemberDetail) -> str:
+    if invited.invitation_type == InvitationType.ORGANIZATION:
+        return "it was enabled, but is not a member: it may have left the organization"
+    return "it was invited, but is not a member: it may have declined the invitation"
 
 
 def _shows_effect(kind: ActionKind, member: MemberDetail | None) -> bool:
