@@ -26,7 +26,7 @@ class ActionKind(enum.StrEnum):
     TAG_GRAPH = "tag graph"  #: set tags of the graph
     START_PACKAGES = "start packages"  #: start data source packages
     SET_AUTO_ENABLE = "set auto-enable"  #: set whether accounts new to the organization become members automatically
-    REMOVE = "remove"  #: remove a member that is not among the desired accounts
+    REMOVE = "remove"  #: remove a member that is not among the desired accounts, or is named to be removed
     #: remove a member whose e-mail address was not verified, and invite it with the address of the list
     REINVITE = "reinvite"
     INVITE = "invite"  #: invite an account
@@ -46,6 +46,7 @@ class Reason(enum.StrEnum):
     PACKAGES_NOT_STARTED = "packages not started"  #: data source packages are not started
     AUTO_ENABLE_DIFFERS = "auto-enable differs"  #: the organization's setting for new accounts is another one
     NOT_IN_LIST = "not in list"  #: the member is not among the desired accounts
+    TO_BE_REMOVED = "to be removed"  #: the member is one of those that are named to be removed
     NOT_A_MEMBER = "not a member"  #: the account is not a member
     ADDRESS_DIFFERS = "address differs"  #: the address that was not verified differs from that in the list
     INVITED = "invited"  #: the invitation was not accepted

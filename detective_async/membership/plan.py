@@ -6,6 +6,7 @@ from typing import Any
 from attrs import evolve, field, frozen
 
 from detective_async.api.models.base import TablesInNotebooks
+from detective_async.api.models.constraints import list_if_iterable
 from detective_async.api.models.datasources import DatasourcePackage
 from detective_async.client.client import DetectiveClient
 from detective_async.client.concurrency import unwrapped_task_group
@@ -37,6 +38,7 @@ from detective_async.membership.region_plans import (
     RegionPlan,
     confirm_removals,
     notes_on_accounts,
+    notes_on_no_members,
     notes_on_second_attempts,
     require_one_administrator,
 )
@@ -210,6 +212,7 @@ async def plan_membership(
     members: ByInvitation | ByOrganization = ByInvitation(),
     datasource_packages: Iterable[DatasourcePackage | str] = (),
     tags: Mapping[str, str] | None = None,
+    remove: Iterable[str] = (),
     remove_others: bool = False,
     max_removals: int | None = None,
     retry_failed: bool = True,
@@ -240,8 +243,12 @@ async def plan_membership(
         members: how accounts become members, and as whom: `ByInvitation` or `ByOrganization`.
         datasource_packages: data source packages to start; others remain as they are.
         tags: tags to set on the graphs; others remain as they are.
-        remove_others: whether to remove members that are not among the desired accounts. None is removed if any of
-            the accounts is from a list of which lines could not be read (see `read_accounts`).
+        remove: the ids of accounts to remove where they are members; other members are left alone. `accounts` may be
+            empty then: no graph is made, and a region where none of them is a member needs nothing. Accounts of the
+            organization can be removed, too, and be enabled again by another plan.
+        remove_others: whether to remove members that are not among the desired accounts; not together with `remove`.
+            By neither of the two is any member removed if any of the accounts is from a list of which lines could not
+            be read (see `read_accounts`).
         max_removals: the most memberships that may be removed, in all regions together. If there are more, or it is
             None, they become problems, and none is removed.
         retry_failed: whether accounts whose verification failed are removed and invited again with the same address,
@@ -262,12 +269,14 @@ async def plan_membership(
         ConfigurationError: `regions` is `all`, and botocore knows none.
         ClientClosed: the client was closed.
     """
+    removed = list_if_iterable(remove)
     names, every_region = await named_regions(client, regions)
     desired = DesiredState(
-        accounts=accounts_by_region(accounts, names),
+        accounts=accounts_by_region(accounts, names, may_be_empty=bool(removed)),
         members=members,
         datasource_packages=datasource_packages,
         tags=tags,
+        remove=removed,
         remove_others=remove_others,
         max_removals=max_removals,
         retry_failed=retry_failed,
@@ -344,6 +353,7 @@ async def _make(
         notes += closed.values()
         plans = [plan for plan in plans if plan.region not in closed]
     require_one_administrator(plans)
+    notes += notes_on_no_members(desired, plans, administrator_id)
     confirm_removals(plans, desired)
     notes += notes_on_second_attempts(plans, sends_email=not desired.disable_email_notification)
     return MembershipPlan(

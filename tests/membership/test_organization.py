@@ -256,6 +256,25 @@ async def test_a_suspended_member_is_not_removed(sim: DetectiveSimulator, client
     assert plan.problems == ()
 
 
+@pytest.mark.parametrize("members", [ByOrganization(), ByOrganization(auto_enable=True), ByInvitation()])
+async def test_named_accounts_of_the_organization_are_removed(
+    sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any], members: Any
+) -> None:
+    """Suspended ones, too, but not in regions without a graph; another plan enables them again."""
+    assert (await plan_and_apply(client, WANTED, **management)).ok
+    suspended = OrganizationAccount(TWO, address(TWO), "two", AccountStatus.SUSPENDED)
+    accounts: list[Any] = [account(THREE), suspended]
+    plan = await plan_membership(client, accounts, regions=[REGION], members=members, remove=[ONE, TWO], max_removals=2)
+    assert plan.notes == ()
+    assert (await plan.apply()).ok
+    assert statuses(sim) == {THREE: "ENABLED"}
+    assert {row.done for row in (await plan_and_apply(client, WANTED, **management)).rows} == {(), ("enable member",)}
+    more = {} if members.__class__ is ByInvitation else {"members": evolve(members, auto_enable=None)}
+    plan = await plan_membership(client, [], regions=[REGION, ELSEWHERE], remove=[ONE], max_removals=1, **more)
+    assert plan.actions == (Action(ActionKind.REMOVE, REGION, ONE, Reason.TO_BE_REMOVED, "ENABLED"),)
+    assert (await plan.apply()).ok
+
+
 async def test_existing_graph(sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any]) -> None:
     """The graph and its members remain."""
     arn = (await client.create_graph()).graph_arn
