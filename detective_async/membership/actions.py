@@ -96,7 +96,7 @@ class Reason(enum.StrEnum):
 
 #: The width of the text of a plan.
 _WIDTH = 110
-#: The number of accounts of an action that are named.
+#: The number of accounts of an action, or of a change, that are named.
 _NAMED = 10
 
 #: With the accounts in place of the braces.
@@ -328,9 +328,9 @@ class MembershipReport(Result, TablesInNotebooks):
         verb = "is" if not self.rows and len(self.regions) == 1 else "are"
         lines = [f"{good}{count(len(self.regions), 'region')} {verb} as wanted; {'; '.join(parts) or nothing}"]
         lines += [f"  {region.region}: {region.problem}" for region in bad]
-        # A region's problem is shown once, and not again for each of its accounts.
+        # A region's problem is shown once, and not again for each of its accounts for which nothing was done.
         shown = {(region.region, region.problem) for region in bad}
-        rows = [row for row in self.failures if (row.region, row.problem) not in shown]
+        rows = [row for row in self.failures if row.done or (row.region, row.problem) not in shown]
         # Ids of accounts that were removed are from responses.
         lines += [printable(f"  {row.region} {row.account_id}: {row.problem}") for row in rows[:_SHOWN]]
         if len(rows) > _SHOWN:
@@ -362,7 +362,7 @@ class TeardownReport(Result, TablesInNotebooks):
         """Summarize deletions and failures in a few lines."""
         deleted = [region for region in self.regions if ActionKind.DELETE_GRAPH in region.done]
         maybe = sum(bool(region.maybe_done) for region in self.regions)
-        also = f"; {count(maybe, 'graph')} of which it is not known" if maybe else ""
+        also = f"; {count(maybe, 'graph')} of which it is not known whether it is gone" if maybe else ""
         unread = sum(region.graph_arn is None for region in self.failures)
         also += f"; {count(unread, 'region')} not looked at, where there may be more" if unread else ""
         lines = [f"{count(len(deleted), 'graph')} gone{also}"]
@@ -377,6 +377,12 @@ def _totals(numbers: Counter[ActionKind]) -> str:
 def count(number: int, noun: str) -> str:
     """Return a number with its noun: `1 graph`, `2 graphs`."""
     return f"{number:,} {noun if number == 1 else f'{noun}s'}"
+
+
+def named(ids: Sequence[str]) -> str:
+    """Return account ids as text, of which the first ones are named."""
+    more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
+    return f"{', '.join(ids[:_NAMED])}{more}"
 
 
 def _grouped(notes: Iterable[Note]) -> Iterable[Note]:
@@ -460,9 +466,7 @@ def _format_actions(actions: Iterable[Action], *, sends_email: bool) -> Iterable
         what = f"{phrase.format(*texts)}{f' ({more})' if more else ''}"
         if ids:
             # Removals are all named, so that they can be checked.
-            named = len(ids) if kind in _REMOVING else _NAMED
-            others = f" and {len(ids) - named} more" if len(ids) > named else ""
-            what = f"{what}: {', '.join(ids[:named])}{others}"
+            what = f"{what}: {', '.join(ids) if kind in _REMOVING else named(ids)}"
         yield what
 
 

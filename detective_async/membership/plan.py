@@ -11,7 +11,6 @@ from detective_async.api.models.datasources import DatasourcePackage
 from detective_async.client.client import DetectiveClient
 from detective_async.client.concurrency import unwrapped_task_group
 from detective_async.client.polling import check_timeout
-from detective_async.client.regions import detective_regions
 from detective_async.errors import ParameterError
 from detective_async.events import ProgressCallback, ProgressCounter, is_plain_callable
 from detective_async.membership.actions import (
@@ -33,7 +32,7 @@ from detective_async.membership.desired import (
     accounts_by_region,
     check_regions,
 )
-from detective_async.membership.execution import Delegation, Execution, identify, notes_on_closed
+from detective_async.membership.execution import Delegation, Execution, identify, named_regions, notes_on_closed
 from detective_async.membership.graphs import Graph
 from detective_async.membership.region_plans import (
     RegionPlan,
@@ -44,7 +43,6 @@ from detective_async.membership.region_plans import (
     require_one_administrator,
 )
 from detective_async.membership.states import AccountState
-from detective_async.settings.endpoints import partition_of
 
 #: Seconds for which reads that fail transiently are tried again.
 _TIMEOUT = 60.0
@@ -135,7 +133,12 @@ class MembershipPlan(TablesInNotebooks):
         try:
             await application.run()
         finally:
-            report = application.report()
+            report = MembershipReport(
+                rows=tuple(account.report() for region in application.regions for account in region.accounts),
+                regions=tuple(region.graph.report() for region in application.regions),
+                notes=self.notes,
+                administrator_id=self.administrator_id,
+            )
             self._reports[:] = [report]
         return report
 
@@ -170,7 +173,7 @@ class MembershipPlan(TablesInNotebooks):
             )
         total = sum(len(region.accounts) for region in regions)
         counter.append(ProgressCounter(progress, total, execution.clock.monotonic))
-        return Application(execution, regions, timeout, self.notes, self.administrator_id)
+        return Application(execution, regions, self.administrator_id)
 
     def _states(
         self,
@@ -267,8 +270,7 @@ async def plan_membership(
         ClientClosed: the client was closed.
     """
     removed = list_if_iterable(remove)
-    every_region = isinstance(regions, str) and regions == "all" and not isinstance(accounts, Mapping)
-    names = await detective_regions(partition_of(client.region)) if every_region else regions
+    names, every_region = await named_regions(client, regions)
     desired = DesiredState(
         accounts=accounts_by_region(accounts, names, may_be_empty=bool(removed)),
         members=members,
@@ -296,8 +298,9 @@ async def plan_packages(
 ) -> MembershipPlan:
     """Plan to start data source packages of the graphs in some regions, for all their members; changes nothing.
 
-    Packages that are started stay so; applying the plan waits until the others are. A region without a graph is among
-    the problems.
+    Packages that are started stay so; applying the plan waits until the others are. AWS does not say that a package is
+    being started: a plan that is made then has it again, and one for other packages may stop it. So plan all packages
+    together, and wait for their start. A region without a graph is among the problems.
 
     API operations: GetCallerIdentity of STS, ListGraphs, ListDatasourcePackages.
 
@@ -313,8 +316,8 @@ async def plan_packages(
         ConfigurationError: `regions` is `all`, and botocore knows none.
         ClientClosed: the client was closed.
     """
-    every_region = isinstance(regions, str) and regions == "all"
-    names = check_regions(await detective_regions(partition_of(client.region)) if every_region else regions)
+    given, every_region = await named_regions(client, regions)
+    names = check_regions(given)
     desired = DesiredState(
         accounts=dict.fromkeys(names, RegionAccounts()),
         members=ByInvitation(),

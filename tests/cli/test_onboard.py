@@ -628,7 +628,7 @@ def test_an_interrupted_removal(onboard: Onboard, monkeypatch: pytest.MonkeyPatc
         patch.setattr(DetectiveClient, "delete_members", interrupted)
         ended = onboard.program(*arguments)
     rows = json.loads(ended.out)["rows"]
-    text = "interrupted: it is not known whether 'remove' was carried out; before, the account was ENABLED"
+    text = "it is not known whether 'remove' was carried out: plan again; interrupted: the account was ENABLED"
     assert (ended.code, [(one["problem"], one["maybe_done"]) for one in rows]) == (130, [(text, ["remove"])] * 2)
     assert "run the same command again to continue" in ended.err
     ended = onboard.program(*arguments)
@@ -645,7 +645,7 @@ def test_a_removal_that_takes_too_long(onboard: Onboard, monkeypatch: pytest.Mon
     onboard.sim.inject(Fault(Latency(60), "DeleteMembers", region="eu-west-1", count=None))
     arguments = ["onboard", "--regions", ",".join(REGIONS), "--remove", ",".join(MEMBERS), "--yes", "--timeout", "2"]
     ended = onboard.program(*arguments, "--output", output)
-    text = "not done within 2 s: it is not known whether 'remove' was carried out; before, the account was ENABLED"
+    text = "it is not known whether 'remove' was carried out: plan again; not done within 2 s: the account was ENABLED"
     assert ended.code == 1
     if output == "csv":
         rows = list(csv.DictReader(io.StringIO(ended.out)))
