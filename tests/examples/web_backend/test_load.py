@@ -99,7 +99,7 @@ def test_under_load() -> None:
     # Not the longest one: the machine may interrupt one step, but hardly two. What stalls does so in each survey.
     assert steps["longest"][-1] < STALL * steps["unit"]
     assert (after["tasks"], after["sockets"]) == (before["tasks"], before["sockets"])
-    # Python's count of allocated blocks, and the resident memory, of which the allocator never returns all: what so many
-    # clients need at once is there after the warm-up.
+    # Python's count of allocated blocks, and the resident memory, of which the allocator never returns all: what that
+    # many clients need at once is there after the warm-up.
     assert after["blocks"] - warm["blocks"] < 20_000
     assert after["memory"] - warm["memory"] < 40 * MEBIBYTE
