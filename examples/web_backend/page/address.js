@@ -65,8 +65,10 @@ export function adjust(changes) {
 // A choice of the address, if there is such a choice: values, or pairs of a value and its label. Otherwise any will do.
 export const choiceOf = (name, choices) => (choices.some((one) => [one].flat()[0] === address.query[name]) ? address.query[name] : "");
 
-export const sortOf = (otherwise) => {
-  const text = address.query.sort ?? otherwise;
+// The order that the address asks for, if there is such a column.
+export const sortOf = (otherwise, columns) => {
+  const asked = address.query.sort ?? "";
+  const text = columns.some((one) => one.key === asked.replace(/^-/, "")) ? asked : otherwise;
   return { by: text.replace(/^-/, ""), down: text.startsWith("-") };
 };
 export const adjustSort = ({ by, down }) => adjust({ sort: `${down ? "-" : ""}${by}` });

@@ -15,7 +15,8 @@ const WORDS = { running: "Running", done: "Done", failed: "Failed", stopped: "St
 const KINDS = { running: "wait", done: "good", failed: "bad", stopped: "wait" };
 
 // What was typed. `off`: the regions that are not wanted, so that a new region is.
-const EMPTY = { administrator: "", off: [], csv: "" };
+// `left`: how many of the lines were not applied with the others.
+const EMPTY = { administrator: "", off: [], csv: "", left: 0 };
 const form = recall("onboarding", EMPTY);
 let earlier = recall("onboarding-earlier", { form: null }).form; // what was typed before a link filled in the form
 let plan = null; // the answer, and under `form` what it was asked with
@@ -90,7 +91,7 @@ function putBack() {
   document.getElementById("plan-csv").focus();
 }
 
-const lineCount = (csv) => csv.split(/\r\n|\r|\n/).filter((line) => line.trim()).length;
+const lineCount = (csv) => linesOf(csv).filter((line) => line.trim()).length;
 
 // ---- the plan
 
@@ -151,7 +152,10 @@ async function applyPlan() {
     const started = await call("api/onboarding/jobs", { method: "POST", body });
     outdate();
     if (plan === applied) plan = null;
-    if (applied.form === asSent()) clearForm(applied.Lines);
+    if (applied.form === asSent()) {
+      remember("applied", { id: started.JobId, csv: form.csv, off: form.off });
+      clearForm(applied);
+    }
     if (placeNow() === from) go("onboarding", [started.JobId]);
     else notify({ text: `The plan for administrator ${applied.AdministratorId} is being applied.`, href: link("onboarding", [started.JobId]), label: "Show the progress" });
   } catch (error) {
@@ -162,10 +166,31 @@ async function applyPlan() {
   }
 }
 
-// What was applied is done; the lines that were skipped are left, to be corrected.
-function clearForm(skipped) {
-  const lines = form.csv.split(/\r\n|\r|\n/);
-  edit({ csv: skipped.map(({ Line }) => lines[Line - 1] ?? "").join("\n") });
+const linesOf = (csv) => csv.split(/\r\n|\r|\n/);
+const idOf = (line) => digitsOf(line.split(",")[0]);
+
+// What was applied is done; the lines that were skipped are left, to be corrected. A second line of an account that was
+// applied is no mistake of its own. The regions of one plan are not those of the next one.
+function clearForm({ Lines, AccountIds = [] }) {
+  const lines = linesOf(form.csv);
+  const left = Lines.map(({ Line }) => lines[Line - 1] ?? "").filter((line) => !AccountIds.includes(idOf(line)));
+  edit({ csv: left.join("\n"), off: [], left: left.length });
+}
+
+// The lines of the accounts for which the job has failed, if this tab has started it.
+function failedLines() {
+  const applied = recall("applied", { id: null, csv: "", off: [] });
+  if (applied.id !== job.id) return { lines: [] };
+  const failed = new Set(job.rows.filter((one) => one.Problem).map((one) => one.AccountId));
+  return { lines: linesOf(applied.csv).filter((line) => failed.delete(idOf(line))), off: applied.off };
+}
+
+// Below what has been typed since.
+function fillInAgain({ lines, off }) {
+  const typed = linesOf(form.csv).filter((line) => line.trim());
+  const known = new Set(typed.map(idOf));
+  edit({ csv: [...typed, ...lines.filter((line) => !known.has(idOf(line)))].join("\n"), off, left: 0 });
+  document.getElementById("plan-csv").focus();
 }
 
 function Plan() {
@@ -199,7 +224,7 @@ function Plan() {
     <h2 id="plan-title">Plan for administrator ${plan.AdministratorId}</h2>
     <p id="plan-of">${accounts.length ? `${some(accounts.length, "account")}: ${accounts.slice(0, 12).join(", ")}${accounts.length > 12 ? ` and ${count(accounts.length - 12)} more` : ""}, in ${regions.join(", ")}` : ""}</p>
     ${edited &&
-    html`<p class="warning" id="plan-outdated"><strong>This plan no longer belongs to the form above.</strong> ${plan.form === null ? "It was made in another tab or by another person." : "The form was changed after it was made."} Show the plan again before you apply it.</p>`}
+    html`<p class="warning" id="plan-outdated">${plan.form === null ? html`<strong>This plan was made in another tab, or by another person.</strong> It can be applied only there.` : html`<strong>This plan no longer belongs to the form above.</strong> The form was changed after it was made. Show the plan again before you apply it.`}</p>`}
     <p id="plan-summary">${summary}</p>
     ${list("plan-lines", "Invalid lines, which are skipped", lines === 1 ? "1 invalid line" : `${count(lines)} invalid lines`, plan.Lines, [text("line", "Line", (one) => String(one.Line)), wide("problem", "Problem", (one) => one.Problem)])}
     ${list("plan-problems", "Problems that the plan cannot solve", "Problems that the plan cannot solve", plan.Problems, [...places, wide("problem", "Problem", (one) => one.Problem)])}
@@ -318,6 +343,7 @@ function Job() {
   const bad = (data.Regions ?? []).filter((region) => region.Problem);
   const running = data.State === "running";
   const groups = byProblem(job.rows);
+  const again = running ? { lines: [] } : failedLines();
   return html`<section aria-labelledby="job-title" id="one">
     <div class="bar">
       <h2 id="job-title">Progress${data.AdministratorId ? `: administrator ${data.AdministratorId}` : ""}</h2>
@@ -329,6 +355,7 @@ function Job() {
     <${Problem} id="job-alert" problem=${job.problem} retry=${job.ended && job.problem && running ? () => watch(job.id) : null} />
     ${groups.length > 0 &&
     html`<h3>Problems</h3><ul class="groups" id="job-problems">${groups.map(([problem, rows]) => html`<li key=${problem}><strong>${some(rows.length, "membership")}</strong>: ${problem}. <span class="quiet">${accountsOf(rows)}</span></li>`)}</ul>`}
+    ${again.lines.length > 0 && html`<p class="buttons"><button type="button" id="job-again" onClick=${() => fillInAgain(again)}>Put ${again.lines.length === 1 ? "the account that failed" : `the ${count(again.lines.length)} accounts that failed`} into the form again</button></p>`}
     ${job.rows.length > 0 && html`<${Table} id="job-rows" caption="The result for each account in each region" rows=${job.rows} rowKey=${(one) => `${one.AccountId} ${one.Region}`} columns=${JOB_COLUMNS} />`}
   </section>`;
 }
@@ -380,8 +407,9 @@ export function Onboarding() {
         </fieldset>
         <p class="field">
           <label for="plan-csv">Accounts, one per line: the account id, a comma, the e-mail address of its root user</label>
-          <textarea id="plan-csv" rows="8" required spellcheck="false" autocomplete="off" placeholder="123456789012,root@example.com" value=${form.csv} onInput=${(event) => edit({ csv: event.target.value })}></textarea>
+          <textarea id="plan-csv" rows="8" required spellcheck="false" autocomplete="off" placeholder="123456789012,root@example.com" value=${form.csv} onInput=${(event) => edit({ csv: event.target.value, left: event.target.value.trim() ? form.left : 0 })}></textarea>
         </p>
+        ${form.left > 0 && form.csv.trim() && html`<p class="field" id="plan-left">${some(form.left, "line")} of the latest plan ${form.left === 1 ? "was" : "were"} not applied: correct ${form.left === 1 ? "it" : "them"}, or remove ${form.left === 1 ? "it" : "them"}.</p>`}
         ${earlier && html`<p class="field" id="plan-earlier">The form is for this account alone; your earlier list of ${some(lineCount(earlier.csv), "line")} is put aside. <button type="button" onClick=${putBack}>Put it back</button></p>`}
         ${!settings.Accepts && html`<p class="quiet">The accounts are invited, and have to accept the invitation themselves.</p>`}
         <p class="buttons">

@@ -8,7 +8,7 @@ import * as fleet from "./fleet.js";
 import * as investigations from "./investigations.js";
 import * as members from "./members.js";
 import * as onboarding from "./onboarding.js";
-import { html } from "./parts/index.js";
+import { Component, html } from "./parts/index.js";
 import { changed, focusOnWanted, notice, notify, start } from "./store.js";
 import { Problem } from "./ui.js";
 
@@ -56,6 +56,34 @@ function askForSettings() {
   loadAll();
 }
 
+// A view that cannot be drawn, such as with a row that nobody has foreseen, leaves the rest of the page as it is.
+class Guarded extends Component {
+  componentDidCatch(error) {
+    console.warn(error);
+    this.setState({ broken: true });
+  }
+
+  render({ children }, { broken }) {
+    if (!broken) return children;
+    return html`<section aria-labelledby="broken-title" id="broken">
+      <h2 id="broken-title">${address.title}</h2>
+      <${Problem} id="broken-alert" problem=${BROKEN} retry=${() => location.reload()} label="Reload this page" />
+    </section>`;
+  }
+}
+const BROKEN = { title: "This view cannot be shown", detail: "the page cannot work with what the server has sent" };
+
+// The second click of a double click means what was there at the first one, and nothing that has taken its place.
+let clicked = null;
+function ignoreStrayClick(event) {
+  if (event.detail < 2 || event.target === clicked) {
+    clicked = event.target;
+    return;
+  }
+  event.preventDefault();
+  event.stopImmediatePropagation();
+}
+
 function View() {
   if (!settings.known) return html`<section aria-labelledby="wait-title" id="wait"><h2 id="wait-title">${address.title}</h2><p>${settings.problem ? "The accounts and regions are not known." : "Not answered yet."}</p></section>`;
   const view = VIEWS.get(address.view)?.[1];
@@ -78,11 +106,12 @@ const Page = () => html`
   <main id="main" tabindex="-1">
     <${Problem} id="alert" problem=${settings.problem} retry=${settings.problem && askForSettings} />
     <p role="status" id="notice">${notice && html`${notice.text} <a href=${notice.href}>${notice.label}</a> <button type="button" onClick=${() => notify(null)}>Dismiss</button>`}</p>
-    <${View} key=${address.view} />
+    <${Guarded} key=${address.view}><${View} /><//>
   </main>
 `;
 
 follow(arrive);
+window.addEventListener("click", ignoreStrayClick, { capture: true });
 start(document.getElementById("page"), () => html`<${Page} />`);
 loadAll();
 // What has not been answered for a while says so.

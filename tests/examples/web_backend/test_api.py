@@ -215,11 +215,12 @@ async def test_an_upstream_failure(backend: Backend, sim: DetectiveSimulator) ->
 
 
 async def test_the_settings_for_the_page(backend: Backend, settings: Settings) -> None:
-    """They have the accounts and regions, and whether invitations are accepted."""
+    """They have the accounts and regions, and whether invitations are accepted; names only on request."""
     known = await backend.get("/api/settings")
     assert (tuple(known["Accounts"]), tuple(known["Regions"])) == (settings.accounts, settings.regions)
     assert known["Accepts"] is True
-    assert known["Names"] == settings.names
+    assert known["Names"] == {}
+    assert (await backend.get("/api/settings?names=true"))["Names"] == settings.names
     assert list(known["Limits"]) == ["Silence", "Answer", "Plan"]
     # A client that waits as long always gets this backend's own answer.
     assert known["Limits"]["Silence"] > 2 * feed.SILENCE

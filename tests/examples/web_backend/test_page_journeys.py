@@ -15,7 +15,9 @@ from support.browser import BROWSER_MARKS
 from support.browser.task_times import recorded_tasks
 from support.page_api import (
     ADMINISTRATORS,
+    CHANGES,
     REGIONS,
+    SETTINGS,
     TIME,
     Answer,
     PageApi,
@@ -25,6 +27,7 @@ from support.page_api import (
     member,
     ndjson,
     problem,
+    silence,
     target,
     value,
 )
@@ -814,3 +817,198 @@ async def test_an_account_is_old_where_it_could_not_be_checked(url: str, page: P
     old = "as of 2026-11-26 10:00 UTC in 2 regions, which could not be checked since"
     await expect(page.locator("#account-verdict")).to_have_text(f"{words}; {old}.")
     await expect(page.locator("#account-coverage .cell.old")).to_have_count(2)
+
+
+async def test_what_was_hidden_is_no_longer_found(url: str, page: Page, api: PageApi) -> None:
+    """Nor kept in rows that stay, because the next answer is a failure."""
+    api.answers["settings"] = value({**SETTINGS, "Names": {"300000000001": "Payments"}})
+    mail = {"EmailAddress": "root@example.com"}
+    api.answers["fleet/members"] = ndjson([member(ADMINISTRATORS[0], REGIONS[0], 300000000001, **mail)])
+    await page.goto(f"{url}/#members")
+    await page.get_by_role("button", name="Show names and e-mail addresses").click()
+    await expect(page.locator("#members-table")).to_contain_text("Payments")
+    assert "GET settings?names=true" in api.requests
+    api.answers["fleet/members"] = problem(500, "Internal Server Error")
+    await page.get_by_role("button", name="Hide names and e-mail addresses").click()
+    await expect(page.locator("#members-alert")).to_contain_text("Internal Server Error")
+    await expect(page.locator("#members-table")).not_to_contain_text("Payments")
+    for hidden in ("root@", "Payments"):
+        await page.locator("#members-find").fill(hidden)
+        await expect(page.locator("#members-shown")).to_contain_text("0 of 1")
+    api.answers["settings"] = problem(500, "Internal Server Error")
+    await page.get_by_role("button", name="Show names and e-mail addresses").click()
+    await page.locator("#members-find").fill("root@")
+    await expect(page.locator("#members-shown")).to_contain_text("0 of 1")
+
+
+async def test_a_job_makes_every_view_older_than_itself(url: str, page: Page, api: PageApi) -> None:
+    """Fleet, coverage, members and graphs are all asked anew: it may have changed any of them."""
+    api.answers[f"onboarding/jobs/{JOB_ID}/events"] = job_events(("report", job()))
+    for view in ("coverage", "members", "fleet"):
+        await page.goto(f"{url}/#{view}")
+        await expect(page.locator("main")).to_contain_text(re.compile("as of", re.IGNORECASE))
+    await page.goto(f"{url}/#onboarding/{JOB_ID}")
+    await expect(page.locator("#job-status")).to_contain_text("Done")
+    for view in ("Fleet", "Coverage", "Members"):
+        await page.get_by_role("link", name=view).click()
+        await expect(page.locator("main")).to_contain_text(re.compile("as of", re.IGNORECASE))
+    for stream in ("fleet/overview", "coverage", "fleet/members", "fleet/graphs"):
+        await until(lambda stream=stream: f"GET {stream}?max_age=0" in api.requests, stream)
+
+
+async def test_a_survey_that_ended_early_finds_nothing_well(url: str, page: Page, api: PageApi) -> None:
+    """That it saw no problem in one of four places says nothing."""
+    api.answers["fleet/overview"] = events(
+        [target(ADMINISTRATORS[0], REGIONS[0])], end=False, error={"title": "The time limit is over"}
+    )
+    await page.goto(url)
+    await expect(page.locator("#fleet-alert")).to_contain_text("The time limit is over")
+    await expect(page.locator("#attention")).not_to_contain_text("Nothing that this survey can see")
+
+
+async def test_a_clock_that_is_set_back_delays_nothing(url: str, page: Page, api: PageApi) -> None:
+    """What failed is tried again after the same pause, and the seconds of a wait are those that have passed."""
+    api.answers["fleet/members"] = problem(500, "Internal Server Error")
+    await page.clock.install(time="2026-11-26T12:00:00Z")
+    await page.goto(f"{url}/#members")
+    await expect(page.locator("#members-alert")).to_contain_text("Internal Server Error")
+    asked = api.requests.count("GET fleet/members?max_age=3600")
+    await page.clock.set_system_time("2026-11-26T11:00:00Z")
+    api.answers["fleet/members"] = silence
+    await page.clock.run_for(12_000)
+    await until(lambda: api.requests.count("GET fleet/members?max_age=3600") > asked, "it is tried again")
+    await page.clock.run_for(8_000)
+    await expect(page.locator("#members-freshness")).to_have_text(re.compile(r"^Asking, for \d{1,2} s$"))
+
+
+async def test_a_view_that_cannot_be_drawn_leaves_the_page(url: str, page: Page, api: PageApi) -> None:
+    """It says so; the other views work, and their links."""
+    good = api.answers["fleet/investigations"]
+    api.answers["fleet/investigations"] = ndjson([investigation(1, "HIGH", State={"a": [None]}, Status=7)])
+    await page.goto(f"{url}/#investigations")
+    await expect(page.locator("#broken-alert")).to_contain_text("This view cannot be shown")
+    await page.get_by_role("link", name="Members").click()
+    await expect(page.locator("#members-shown")).to_contain_text("1 of 1")
+    await page.get_by_role("link", name="Investigations").click()
+    api.answers["fleet/investigations"] = good
+    await page.get_by_role("button", name="Reload this page").click()
+    await expect(page.locator("#investigations-shown")).to_contain_text("1 of 1")
+
+
+# ---- what a newcomer stumbled over
+
+
+async def test_an_applied_account_is_not_left_in_the_form(url: str, page: Page, api: PageApi) -> None:
+    """Its second line was skipped, but would be a valid one alone; the others are said to be left. Regions are anew."""
+    lines = [{"Line": 2, "Problem": "no id"}, {"Line": 3, "Problem": "there already"}]
+    api.answers["POST onboarding/plans"] = value(plan(Lines=lines), 201)
+    api.answers["POST onboarding/jobs"] = value(job(), 202)
+    api.answers[f"onboarding/jobs/{JOB_ID}/events"] = job_events(("report", job()))
+    await page.goto(f"{url}/#onboarding")
+    await page.get_by_label(REGIONS[1]).uncheck()
+    await administrator(page).select_option(ADMINISTRATORS[0])
+    box = page.get_by_label("Accounts, one per line")
+    await box.fill(f"{ACCOUNT},root@example.com\n12345,b@example.com\n4444-5555-6666,root@example.com\n")
+    await page.get_by_role("button", name="Show the plan").click()
+    await page.locator("#plan-apply").click()
+    await expect(page.locator("#job-status")).to_contain_text("Done")
+    await expect(box).to_have_value("12345,b@example.com")
+    await expect(page.locator("#plan-left")).to_have_text(
+        "1 line of the latest plan was not applied: correct it, or remove it."
+    )
+    await expect(page.get_by_label(REGIONS[1])).to_be_checked()
+    await box.fill("")
+    await expect(page.locator("#plan-left")).to_have_count(0)
+
+
+async def test_accounts_that_failed_are_put_into_the_form_again(url: str, page: Page, api: PageApi) -> None:
+    """With their e-mail addresses and regions, below what was typed since; also after a reload."""
+    other = "555566667777"
+    csv = f"{ACCOUNT},a@example.com\n{other},b@example.com"
+    row = {"AccountId": ACCOUNT, "Region": REGIONS[0], "Before": None, "After": "ENABLED", "Done": [], "Problem": None}
+    failed = {**row, "AccountId": other, "After": None, "Problem": "AccessDenied"}
+    api.answers["POST onboarding/plans"] = value(plan(AccountIds=[ACCOUNT, other]), 201)
+    api.answers["POST onboarding/jobs"] = value(job(), 202)
+    api.answers[f"onboarding/jobs/{JOB_ID}/events"] = job_events(("rows", [row, failed]), ("report", job(Failed=1)))
+    await fill_plan(page, url, csv)
+    await page.locator("#plan-apply").click()
+    await expect(page.locator("#job-status")).to_contain_text("1 failed")
+    box = page.get_by_label("Accounts, one per line")
+    await expect(box).to_have_value("")
+    await box.fill("666677778888,c@example.com")
+    await page.reload()
+    for _ in range(2):
+        await page.get_by_role("button", name="Put the account that failed into the form again").click()
+        await expect(box).to_have_value(f"666677778888,c@example.com\n{other},b@example.com")
+        await expect(box).to_be_focused()
+
+
+async def test_a_double_click_reaches_nothing_that_came_meanwhile(url: str, page: Page) -> None:
+    """A click of several counts only for what was there at the first one."""
+    await page.goto(f"{url}/#members")
+    await expect(page.locator("#members-title")).to_be_visible()
+    link = page.get_by_role("link", name="Coverage")
+    click = "(node, detail) => node.dispatchEvent(new MouseEvent('click', {bubbles: true, cancelable: true, detail}))"
+    await page.locator("h1").evaluate(click, 1)
+    assert await link.evaluate(click, 2) is False
+    assert await link.evaluate(click, 3) is False
+    assert page.url.endswith("/#members")
+    await link.click(click_count=3)
+    await expect(page.locator("#coverage-title")).to_be_visible()
+
+
+async def test_the_plan_of_another_tab_says_so(url: str, page: Page, api: PageApi) -> None:
+    """It belongs to no form here, and never did."""
+    api.answers[f"onboarding/plans/{PLAN_ID}"] = value(plan())
+    await page.goto(f"{url}/#onboarding?plan={PLAN_ID}")
+    await expect(page.locator("#plan-outdated")).to_have_text(
+        "This plan was made in another tab, or by another person. It can be applied only there."
+    )
+
+
+async def test_graphs_are_ordered_and_filtered(url: str, page: Page, api: PageApi) -> None:
+    """By administrator and region, whatever the order in which they have answered; by the filters of the members."""
+    arn = "arn:aws:detective:{}:{}:graph:" + "0" * 32
+    found = [
+        {"AccountId": account, "Region": region, "Graph": {"Arn": arn.format(region, account), "CreatedTime": TIME}}
+        for region in reversed(REGIONS)
+        for account in reversed(ADMINISTRATORS)
+    ]
+    api.answers["fleet/graphs"] = ndjson(found)
+    await page.goto(f"{url}/#members")
+    rows = page.locator("#graphs-table tbody tr")
+    await expect(rows.get_by_role("rowheader")).to_have_text([one for one in ADMINISTRATORS for _ in REGIONS])
+    await expect(rows.locator("td:nth-of-type(1)")).to_have_text(REGIONS * 2)
+    await page.locator("#members-find").fill(ADMINISTRATORS[1])
+    await page.locator("#members-region").select_option(REGIONS[0])
+    await expect(rows).to_have_count(1)
+
+
+@pytest.mark.parametrize("sort", ["constructor", "-nosuch"])
+async def test_an_unknown_order_is_the_usual_one(url: str, page: Page, api: PageApi, sort: str) -> None:
+    """As if the address had none."""
+    statuses = ("ENABLED", "VERIFICATION_FAILED")
+    api.answers["fleet/members"] = ndjson([member(ADMINISTRATORS[0], REGIONS[0], n, s) for n, s in enumerate(statuses)])
+    await page.goto(f"{url}/#members?sort={sort}")
+    await expect(page.locator("#members-table tbody tr").first).to_contain_text("Verification failed")
+    await expect(page.locator("#members-table th[aria-sort=ascending]")).to_have_text("Status")
+
+
+async def test_a_text_that_finds_no_account_is_explained(url: str, page: Page, api: PageApi) -> None:
+    """Where e-mail addresses are found instead."""
+    api.answers["coverage"] = ndjson([cell(ACCOUNT, REGIONS[0], "on")])
+    await page.goto(f"{url}/#coverage?find=root%40example.com")
+    await expect(page.locator("#coverage-words")).to_have_text(
+        "No account has this in its id. Names and e-mail addresses are found in Members, once they are shown there."
+    )
+
+
+async def test_who_has_marked_nothing_has_asked_for_nothing(url: str, page: Page, api: PageApi) -> None:
+    """The changes are those of a day, or since the record begins."""
+    api.answers["changes"] = value({**CHANGES, "Complete": False})
+    await page.goto(url)
+    words = page.locator("#changes")
+    await expect(words).to_contain_text("You have marked nothing as seen yet")
+    await expect(words).to_contain_text("The server's record begins only then.")
+    await page.get_by_role("button", name="Mark as seen").click()
+    await expect(words).not_to_contain_text("You have marked nothing")
