@@ -11,8 +11,8 @@ import { inWords } from "./statuses.js";
 import { announce, changed, draw, focusOn, isBusy, notify, recall, remember, wantFocus } from "./store.js";
 import { Badge, Button, Field, Problem, Select, count, some, submit, timestamp } from "./ui.js";
 
-const WORDS = { running: "Running", done: "Done", failed: "Failed", stopped: "Stopped" };
-const KINDS = { running: "wait", done: "good", failed: "bad", stopped: "wait" };
+const WORDS = { running: "Running", done: "Done", failed: "Failed", stopped: "Stopped", lost: "Interrupted" };
+const KINDS = { running: "wait", done: "good", failed: "bad", stopped: "wait", lost: "bad" };
 
 // What was typed. `off`: the regions that are not wanted, so that a new region is.
 // `left`: how many of the lines were not applied with the others.
@@ -163,6 +163,8 @@ async function applyPlan() {
     problems.apply = { ...error.problem, advice: "To apply it again is safe: a plan is applied only once. The latest jobs below show whether it was." };
     if (error.problem.outcome_unknown) listJobs();
     if (error.problem.status === 404 || OVER.has(error.problem.code)) applied.over = true;
+    // The plan says so itself.
+    if (error.problem.status === 404) problems.apply = null;
   }
 }
 
@@ -177,12 +179,13 @@ function clearForm({ Lines, AccountIds = [] }) {
   edit({ csv: left.join("\n"), off: [], left: left.length });
 }
 
-// The lines of the accounts for which the job has failed, if this tab has started it.
+// The lines of the accounts that the job has not done, if this tab has started it; all of them if that is not known.
 function failedLines() {
   const applied = recall("applied", { id: null, csv: "", off: [] });
   if (applied.id !== job.id) return { lines: [] };
   const failed = new Set(job.rows.filter((one) => one.Problem).map((one) => one.AccountId));
-  return { lines: linesOf(applied.csv).filter((line) => failed.delete(idOf(line))), off: applied.off };
+  const left = linesOf(applied.csv).filter((line) => isAccount(idOf(line)) && (job.gone || failed.delete(idOf(line))));
+  return { lines: left, off: applied.off };
 }
 
 // Below what has been typed since.
@@ -191,6 +194,16 @@ function fillInAgain({ lines, off }) {
   const known = new Set(typed.map(idOf));
   edit({ csv: [...typed, ...lines.filter((line) => !known.has(idOf(line)))].join("\n"), off, left: 0 });
   document.getElementById("plan-csv").focus();
+}
+
+// What cannot be taken back.
+function costs(actions) {
+  const number = (...kinds) => actions.filter((one) => kinds.includes(one.Kind)).length;
+  const [mails, graphs] = [number("invite", "reinvite"), number("create graph")];
+  return [
+    mails > 0 && `${some(mails, "invitation")}: ${mails === 1 ? "the root user of the account gets an e-mail" : "for each of them, the root user of the account gets an e-mail"}.`,
+    graphs > 0 && `${some(graphs, "new graph")}: its members pay for their data once the free trial is over.`,
+  ].filter(Boolean);
 }
 
 function Plan() {
@@ -224,8 +237,10 @@ function Plan() {
     <h2 id="plan-title">Plan for administrator ${plan.AdministratorId}</h2>
     <p id="plan-of">${accounts.length ? `${some(accounts.length, "account")}: ${accounts.slice(0, 12).join(", ")}${accounts.length > 12 ? ` and ${count(accounts.length - 12)} more` : ""}, in ${regions.join(", ")}` : ""}</p>
     ${edited &&
+    !isOver &&
     html`<p class="warning" id="plan-outdated">${plan.form === null ? html`<strong>This plan was made in another tab, or by another person.</strong> It can be applied only there.` : html`<strong>This plan no longer belongs to the form above.</strong> The form was changed after it was made. Show the plan again before you apply it.`}</p>`}
     <p id="plan-summary">${summary}</p>
+    ${costs(plan.Actions).map((words) => html`<p key=${words}>${words}</p>`)}
     ${list("plan-lines", "Invalid lines, which are skipped", lines === 1 ? "1 invalid line" : `${count(lines)} invalid lines`, plan.Lines, [text("line", "Line", (one) => String(one.Line)), wide("problem", "Problem", (one) => one.Problem)])}
     ${list("plan-problems", "Problems that the plan cannot solve", "Problems that the plan cannot solve", plan.Problems, [...places, wide("problem", "Problem", (one) => one.Problem)])}
     ${list("plan-notes", "What is worth knowing about the plan", "Worth knowing", plan.Notes, [...places, wide("note", "Note", (one) => one.Note)])}
@@ -271,7 +286,7 @@ const accountsOf = (rows) => {
 
 function watch(id) {
   stop();
-  const mine = (job = { id, data: null, rows: [], problem: null, announced: 0 });
+  const mine = (job = { id, data: null, rows: [], problem: null, announced: 0, follows: true });
   const update = (data) => {
     mine.data = { ...mine.data, ...data };
     const { Done: done, Total: all } = mine.data;
@@ -283,6 +298,9 @@ function watch(id) {
     changed();
   };
   const finish = (data) => {
+    // Nothing comes after it, so the connection is of no interest any more.
+    mine.follows = false;
+    mine.problem = null;
     update(data);
     announce(`${outcome(mine.data)[0]}. ${mine.data.Summary ?? ""}`);
     outdate();
@@ -303,7 +321,8 @@ function watch(id) {
       mine.problem = data.Error;
     },
     disconnected() {
-      mine.problem = { title: "The connection is lost", detail: "reconnecting; the job runs on" };
+      if (!mine.follows) return;
+      mine.problem = { title: "The connection is lost", detail: "reconnecting; a job does not need this page, but whether it runs on is not known" };
       changed();
     },
     connected() {
@@ -311,7 +330,8 @@ function watch(id) {
       changed();
     },
     ended(problem) {
-      if (problem) mine.problem = problem;
+      if (problem?.status === 404) lose(mine);
+      else if (problem) mine.problem = problem;
       mine.ended = true;
       changed();
     },
@@ -319,12 +339,24 @@ function watch(id) {
   changed();
 }
 
+// The server has forgotten a job: one that was running has been interrupted by a restart.
+const GONE = { title: "The server does not know this job any more", detail: "it has expired, or the server was restarted, which interrupts a job; Members has what was done, and a new plan for the same accounts continues there" };
+
+function lose(mine) {
+  mine.problem = GONE;
+  mine.gone = true;
+  if (mine.data?.State === "running") mine.data = { ...mine.data, State: "lost" };
+  outdate();
+  listJobs();
+}
+
 async function stopJob() {
   try {
     await call(path`api/onboarding/jobs/${job.id}`, { method: "DELETE" });
   } catch (error) {
     if (!error.problem) throw error;
-    job.problem = error.problem;
+    if (error.problem.status === 404) lose(job);
+    else job.problem = error.problem;
   }
 }
 
@@ -347,7 +379,7 @@ function Job() {
   return html`<section aria-labelledby="job-title" id="one">
     <div class="bar">
       <h2 id="job-title">Progress${data.AdministratorId ? `: administrator ${data.AdministratorId}` : ""}</h2>
-      <p id="job-count">${data.Total ? `${count(data.Done)} of ${count(data.Total)} finished${data.Failed ? `, ${count(data.Failed)} failed` : ""}` : job.data ? "" : "Not answered yet"}</p>
+      <p id="job-count">${data.Total ? `${count(data.Done)} of ${count(data.Total)} finished${data.Failed ? `, ${count(data.Failed)} failed` : ""}` : job.data || job.problem ? "" : "Not answered yet"}</p>
       <progress id="job-progress" aria-label="Finished memberships" max=${data.Total || 1} value=${data.Done ?? 0}></progress>
       ${running && html`<${Button} name=${`stop ${job.id}`} id="job-stop" run=${stopJob} label="Stop" working="Stopping" />`}
     </div>
@@ -355,7 +387,7 @@ function Job() {
     <${Problem} id="job-alert" problem=${job.problem} retry=${job.ended && job.problem && running ? () => watch(job.id) : null} />
     ${groups.length > 0 &&
     html`<h3>Problems</h3><ul class="groups" id="job-problems">${groups.map(([problem, rows]) => html`<li key=${problem}><strong>${some(rows.length, "membership")}</strong>: ${problem}. <span class="quiet">${accountsOf(rows)}</span></li>`)}</ul>`}
-    ${again.lines.length > 0 && html`<p class="buttons"><button type="button" id="job-again" onClick=${() => fillInAgain(again)}>Put ${again.lines.length === 1 ? "the account that failed" : `the ${count(again.lines.length)} accounts that failed`} into the form again</button></p>`}
+    ${again.lines.length > 0 && html`<p class="buttons"><button type="button" id="job-again" onClick=${() => fillInAgain(again)}>Put ${again.lines.length === 1 ? "the account that is not done" : `the ${count(again.lines.length)} accounts that are not done`} into the form again</button></p>`}
     ${job.rows.length > 0 && html`<${Table} id="job-rows" caption="The result for each account in each region" rows=${job.rows} rowKey=${(one) => `${one.AccountId} ${one.Region}`} columns=${JOB_COLUMNS} />`}
   </section>`;
 }

@@ -8,7 +8,7 @@ import * as fleet from "./fleet.js";
 import * as investigations from "./investigations.js";
 import * as members from "./members.js";
 import * as onboarding from "./onboarding.js";
-import { Component, html } from "./parts/index.js";
+import { html } from "./parts/index.js";
 import { changed, focusOnWanted, notice, notify, start } from "./store.js";
 import { Problem } from "./ui.js";
 
@@ -34,7 +34,10 @@ function find(event) {
 
 let entered = null; // the view
 function arrive() {
-  if (address.view !== entered) VIEWS.get(entered)?.[0].leave?.();
+  if (address.view !== entered) {
+    VIEWS.get(entered)?.[0].leave?.();
+    broken = null;
+  }
   entered = address.view;
   if (notice?.href === location.hash) notify(null);
   if (settings.known) VIEWS.get(address.view)?.[0].show(address.ids);
@@ -56,22 +59,13 @@ function askForSettings() {
   loadAll();
 }
 
-// A view that cannot be drawn, such as with a row that nobody has foreseen, leaves the rest of the page as it is.
-class Guarded extends Component {
-  componentDidCatch(error) {
-    console.warn(error);
-    this.setState({ broken: true });
-  }
-
-  render({ children }, { broken }) {
-    if (!broken) return children;
-    return html`<section aria-labelledby="broken-title" id="broken">
-      <h2 id="broken-title">${address.title}</h2>
-      <${Problem} id="broken-alert" problem=${BROKEN} retry=${() => location.reload()} label="Reload this page" />
-    </section>`;
-  }
-}
+let broken = null; // the view that cannot be drawn, such as with a row that nobody has foreseen
 const BROKEN = { title: "This view cannot be shown", detail: "the page cannot work with what the server has sent" };
+
+const Broken = () => html`<section aria-labelledby="broken-title" id="broken">
+  <h2 id="broken-title">${address.title}</h2>
+  <${Problem} id="broken-alert" problem=${BROKEN} retry=${() => location.reload()} label="Reload this page" />
+</section>`;
 
 // The second click of a double click means what was there at the first one, and nothing that has taken its place.
 let clicked = null;
@@ -106,13 +100,16 @@ const Page = () => html`
   <main id="main" tabindex="-1">
     <${Problem} id="alert" problem=${settings.problem} retry=${settings.problem && askForSettings} />
     <p role="status" id="notice">${notice && html`${notice.text} <a href=${notice.href}>${notice.label}</a> <button type="button" onClick=${() => notify(null)}>Dismiss</button>`}</p>
-    <${Guarded} key=${address.view}><${View} /><//>
+    <${broken === address.view ? Broken : View} key=${address.view} />
   </main>
 `;
 
 follow(arrive);
 window.addEventListener("click", ignoreStrayClick, { capture: true });
-start(document.getElementById("page"), () => html`<${Page} />`);
+const failed = () => {
+  broken = address.view;
+};
+start(document.getElementById("page"), () => html`<${Page} />`, failed);
 loadAll();
 // What has not been answered for a while says so.
 setInterval(() => {

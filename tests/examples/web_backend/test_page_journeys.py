@@ -938,7 +938,7 @@ async def test_accounts_that_failed_are_put_into_the_form_again(url: str, page: 
     await box.fill("666677778888,c@example.com")
     await page.reload()
     for _ in range(2):
-        await page.get_by_role("button", name="Put the account that failed into the form again").click()
+        await page.get_by_role("button", name="Put the account that is not done into the form again").click()
         await expect(box).to_have_value(f"666677778888,c@example.com\n{other},b@example.com")
         await expect(box).to_be_focused()
 
@@ -1012,3 +1012,83 @@ async def test_who_has_marked_nothing_has_asked_for_nothing(url: str, page: Page
     await expect(words).to_contain_text("The server's record begins only then.")
     await page.get_by_role("button", name="Mark as seen").click()
     await expect(words).not_to_contain_text("You have marked nothing")
+
+
+async def test_a_stopped_job_says_what_was_done(url: str, page: Page, api: PageApi) -> None:
+    """And nothing of a connection that the server has closed since: a job that has ended needs none."""
+    row = {"AccountId": ACCOUNT, "Region": REGIONS[0], "Before": None, "After": "INVITED", "Done": ["invite"]}
+    stopped = job(State="stopped", Ok=False, Done=0)
+    body = "".join(
+        f"event: {name}\ndata: {json.dumps(data)}\n\n"
+        for name, data in (("begin", {}), ("rows", [{**row, "Problem": "interrupted"}]), ("stopped", stopped))
+    )
+
+    async def answer(route: Route) -> None:
+        await route.fulfill(content_type="text/event-stream", body=body)
+
+    api.answers[f"onboarding/jobs/{JOB_ID}/events"] = answer
+    await page.goto(f"{url}/#onboarding/{JOB_ID}")
+    await expect(page.locator("#job-status .badge")).to_have_text("Stopped")
+    await expect(page.locator("#job-rows tbody tr")).to_contain_text("Invited")
+    await page.wait_for_timeout(500)
+    await expect(page.locator("#job-alert")).to_be_empty()
+
+
+async def test_a_job_that_the_server_has_forgotten_was_interrupted(url: str, page: Page, api: PageApi) -> None:
+    """It is not called running, cannot be stopped, and its lines can be planned again."""
+    api.answers["POST onboarding/plans"] = value(plan(), 201)
+    api.answers["POST onboarding/jobs"] = value(job(State="running"), 202)
+    begin = f"event: begin\ndata: {json.dumps(job(State='running', Done=0))}\n\n"
+
+    async def answer(route: Route) -> None:
+        await route.fulfill(content_type="text/event-stream", body=f"retry: 1500\n{begin}")
+
+    api.answers[f"onboarding/jobs/{JOB_ID}/events"] = answer
+    api.answers["onboarding/jobs"] = value({"Jobs": [job(State="running")]})
+    await fill_plan(page, url)
+    await page.locator("#plan-apply").click()
+    await expect(page.locator("#job-stop")).to_be_visible()
+    await expect(page.locator("#job-alert")).to_contain_text("whether it runs on is not known")
+    api.answers["onboarding/jobs"] = value({"Jobs": []})
+    api.answers[f"onboarding/jobs/{JOB_ID}/events"] = problem(404, "Not Found")
+    await expect(page.locator("#job-alert")).to_contain_text("The server does not know this job any more")
+    await expect(page.locator("#job-status .badge")).to_have_text("Interrupted")
+    await expect(page.locator("#job-stop")).to_have_count(0)
+    await expect(page.locator("#jobs")).to_have_count(0)
+    box = page.get_by_label("Accounts, one per line")
+    await expect(box).to_have_value("")
+    await page.get_by_role("button", name="Put the account that is not done into the form again").click()
+    await expect(box).to_have_value(f"{ACCOUNT},root@example.com")
+
+
+async def test_an_applied_plan_is_only_over(url: str, page: Page, api: PageApi) -> None:
+    """That the form is another one by then is not said too; nor is the server's refusal, which means the same."""
+    api.answers[f"onboarding/plans/{PLAN_ID}"] = value(plan(JobId=JOB_ID))
+    await page.goto(f"{url}/#onboarding?plan={PLAN_ID}")
+    await expect(page.locator("#plan-over")).to_contain_text("It was applied: show the progress")
+    await expect(page.locator("#plan-outdated")).to_have_count(0)
+    api.answers["POST onboarding/plans"] = value(plan(), 201)
+    api.answers["POST onboarding/jobs"] = problem(404, "Not Found", detail="The plan does not exist")
+    await fill_plan(page, url)
+    await page.locator("#plan-apply").click()
+    await expect(page.locator("#plan-over")).to_be_visible()
+    await expect(page.locator("#apply-alert")).to_be_empty()
+
+
+async def test_a_plan_says_what_cannot_be_taken_back(url: str, page: Page, api: PageApi) -> None:
+    """E-mails to root users, and a graph that costs money."""
+    graph = {"Kind": "create graph", "Region": REGIONS[0], "AccountId": None, "Reason": "no graph"}
+    api.answers["POST onboarding/plans"] = value(plan(Actions=[graph, *plan()["Actions"]]), 201)
+    await fill_plan(page, url)
+    await expect(page.locator("#plan")).to_contain_text("1 invitation: the root user of the account gets an e-mail.")
+    await expect(page.locator("#plan")).to_contain_text(
+        "1 new graph: its members pay for their data once the free trial is over."
+    )
+
+
+async def test_equal_rows_have_one_order(url: str, page: Page, api: PageApi) -> None:
+    """Whichever has come first."""
+    lines = [member(ADMINISTRATORS[0], REGIONS[0], number, "ENABLED") for number in (3, 1, 2)]
+    api.answers["fleet/members"] = ndjson(lines)
+    await page.goto(f"{url}/#members")
+    await expect(page.locator("#members-table tbody th")).to_have_text([f"{number:012}" for number in (1, 2, 3)])
