@@ -181,7 +181,8 @@ function Changes() {
     ${trouble && html`<p class="quiet">Could not be read: ${trouble.title}.</p>`}
     ${!found && !trouble && html`<p class="quiet">Not answered yet.</p>`}
     ${!sinceChoice() && !lastSeen() && html`<p class="quiet">You have marked nothing as seen yet: these are the changes of a day.</p>`}
-    ${found && !found.Complete && html`<p class="quiet">The server's record begins only then.</p>`}
+    ${found && !found.Complete && found.Since > since && html`<p class="quiet">The server's record begins only then.</p>`}
+    ${found && !found.Complete && found.Since <= since && !unseen.Targets && html`<p class="quiet">Some accounts were read for the first time since then: what changed there before is not known.</p>`}
     ${unseen.Targets > 0 && html`<p class="warning" id="changes-unseen">${some(unseen.Accounts, "administrator")} in ${some(unseen.Regions, "region")} were not read since then: what changed there is not known, and their members are not gone.</p>`}
     ${found?.Changes.length === 0 && html`<p>${unseen.Targets > 0 ? "No other membership changed." : "No membership changed."}</p>`}
     ${found?.Changes.length > 0 &&

@@ -267,13 +267,14 @@ function outcome({ State, Failed = 0, Total, Ok, Regions = [] }) {
   return [Failed ? `Done, ${count(Failed)} failed` : "Done, with problems", "bad"];
 }
 
-// Equal problems are one: problem -> its rows, the most frequent one first.
+// Problems that differ only in the account's id are one: problem -> its rows, the most frequent one first.
 function byProblem(rows) {
   const groups = new Map();
   for (const row of rows) {
     if (!row.Problem) continue;
-    if (!groups.has(row.Problem)) groups.set(row.Problem, []);
-    groups.get(row.Problem).push(row);
+    const problem = row.Problem.replaceAll(row.AccountId, "(account)");
+    if (!groups.has(problem)) groups.set(problem, []);
+    groups.get(problem).push(row);
   }
   return [...groups].sort((a, b) => b[1].length - a[1].length);
 }

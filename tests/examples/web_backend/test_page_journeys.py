@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from functools import partial
 from typing import Any
 
 import pytest
@@ -841,6 +842,11 @@ async def test_what_was_hidden_is_no_longer_found(url: str, page: Page, api: Pag
     await expect(page.locator("#members-shown")).to_contain_text("0 of 1")
 
 
+def has_asked(api: PageApi, stream: str) -> bool:
+    """Return whether a stream was asked for that AWS has to answer anew."""
+    return f"GET {stream}?max_age=0" in api.requests
+
+
 async def test_a_job_makes_every_view_older_than_itself(url: str, page: Page, api: PageApi) -> None:
     """Fleet, coverage, members and graphs are all asked anew: it may have changed any of them."""
     api.answers[f"onboarding/jobs/{JOB_ID}/events"] = job_events(("report", job()))
@@ -853,7 +859,7 @@ async def test_a_job_makes_every_view_older_than_itself(url: str, page: Page, ap
         await page.get_by_role("link", name=view).click()
         await expect(page.locator("main")).to_contain_text(re.compile("as of", re.IGNORECASE))
     for stream in ("fleet/overview", "coverage", "fleet/members", "fleet/graphs"):
-        await until(lambda stream=stream: f"GET {stream}?max_age=0" in api.requests, stream)
+        await until(partial(has_asked, api, stream), stream)
 
 
 async def test_a_survey_that_ended_early_finds_nothing_well(url: str, page: Page, api: PageApi) -> None:
@@ -1005,18 +1011,21 @@ async def test_a_text_that_finds_no_account_is_explained(url: str, page: Page, a
 
 async def test_who_has_marked_nothing_has_asked_for_nothing(url: str, page: Page, api: PageApi) -> None:
     """The changes are those of a day, or since the record begins."""
-    api.answers["changes"] = value({**CHANGES, "Complete": False})
+    api.answers["changes"] = value({**CHANGES, "Complete": False, "Since": "2999-01-01T00:00:00Z"})
     await page.goto(url)
     words = page.locator("#changes")
     await expect(words).to_contain_text("You have marked nothing as seen yet")
     await expect(words).to_contain_text("The server's record begins only then.")
+    # Somebody who has asked for a later time is not told so: something else is missing.
+    api.answers["changes"] = value({**CHANGES, "Complete": False, "Since": "2000-01-01T00:00:00Z"})
     await page.get_by_role("button", name="Mark as seen").click()
     await expect(words).not_to_contain_text("You have marked nothing")
+    await expect(words).not_to_contain_text("record begins")
 
 
 async def test_a_stopped_job_says_what_was_done(url: str, page: Page, api: PageApi) -> None:
     """And nothing of a connection that the server has closed since: a job that has ended needs none."""
-    row = {"AccountId": ACCOUNT, "Region": REGIONS[0], "Before": None, "After": "INVITED", "Done": ["invite"]}
+    row: dict[str, Any] = {"AccountId": ACCOUNT, "Region": REGIONS[0], "Before": None, "After": "INVITED", "Done": []}
     stopped = job(State="stopped", Ok=False, Done=0)
     body = "".join(
         f"event: {name}\ndata: {json.dumps(data)}\n\n"
@@ -1092,3 +1101,16 @@ async def test_equal_rows_have_one_order(url: str, page: Page, api: PageApi) -> 
     api.answers["fleet/members"] = ndjson(lines)
     await page.goto(f"{url}/#members")
     await expect(page.locator("#members-table tbody th")).to_have_text([f"{number:012}" for number in (1, 2, 3)])
+
+
+async def test_problems_that_differ_by_their_account_are_one(url: str, page: Page, api: PageApi) -> None:
+    """A role that is missing in 600 accounts is one problem, though its name has the id of each."""
+    row = {"Region": REGIONS[0], "Before": None, "After": None, "Done": []}
+    ids = [f"{number:012}" for number in range(400000000000, 400000000600)]
+    rows = [{**row, "AccountId": one, "Problem": f"cannot assume arn:aws:iam::{one}:role/Onboarding"} for one in ids]
+    api.answers[f"onboarding/jobs/{JOB_ID}/events"] = job_events(("rows", rows), ("report", job(Failed=600, Total=600)))
+    await page.goto(f"{url}/#onboarding/{JOB_ID}")
+    await expect(page.locator("#job-problems li")).to_have_count(1)
+    await expect(page.locator("#job-problems")).to_contain_text(
+        "600 memberships: cannot assume arn:aws:iam::(account):role/Onboarding."
+    )
