@@ -41,8 +41,9 @@ function parse(hash) {
   }
 }
 
+// An e-mail address is personal, and the address of the page is seen and stored by others: it is left out.
 export function link(view, ids = [], query = {}) {
-  const given = Object.entries(query).filter(([, value]) => value !== "" && value != null);
+  const given = Object.entries(query).filter(([, value]) => value !== "" && value != null && !`${value}`.includes("@"));
   const words = new URLSearchParams(given).toString();
   return `#${[view, ...ids].map(encodeURIComponent).join("/")}${words && `?${words}`}`;
 }
@@ -58,7 +59,8 @@ export function go(view, ids, query) {
 export function adjust(changes) {
   const query = { ...address.query, ...changes };
   history.replaceState(null, "", link(address.view, address.ids, query));
-  address = { ...address, query: parse(location.hash).query };
+  const given = Object.entries(query).filter(([, value]) => value !== "" && value != null);
+  address = { ...address, query: Object.assign(Object.create(null), Object.fromEntries(given)) };
   changed();
 }
 

@@ -15,7 +15,7 @@ const WORDS = { running: "Running", done: "Done", failed: "Failed", stopped: "St
 const KINDS = { running: "wait", done: "good", failed: "bad", stopped: "wait", lost: "bad" };
 
 // What was typed. `off`: the regions that are not wanted, so that a new region is.
-// `left`: how many of the lines were not applied with the others.
+// `left`: how many of the lines a job has left.
 const EMPTY = { administrator: "", off: [], csv: "", left: 0 };
 const form = recall("onboarding", EMPTY);
 let earlier = recall("onboarding-earlier", { form: null }).form; // what was typed before a link filled in the form
@@ -91,6 +91,8 @@ function putBack() {
   document.getElementById("plan-csv").focus();
 }
 
+const linesOf = (csv) => csv.split(/\r\n|\r|\n/);
+const idOf = (line) => digitsOf(line.split(",")[0]);
 const lineCount = (csv) => linesOf(csv).filter((line) => line.trim()).length;
 
 // ---- the plan
@@ -152,10 +154,7 @@ async function applyPlan() {
     const started = await call("api/onboarding/jobs", { method: "POST", body });
     outdate();
     if (plan === applied) plan = null;
-    if (applied.form === asSent()) {
-      remember("applied", { id: started.JobId, csv: form.csv, off: form.off });
-      clearForm(applied);
-    }
+    remember("applied", { id: started.JobId, accounts: applied.AccountIds ?? [] });
     if (placeNow() === from) go("onboarding", [started.JobId]);
     else notify({ text: `The plan for administrator ${applied.AdministratorId} is being applied.`, href: link("onboarding", [started.JobId]), label: "Show the progress" });
   } catch (error) {
@@ -168,32 +167,25 @@ async function applyPlan() {
   }
 }
 
-const linesOf = (csv) => csv.split(/\r\n|\r|\n/);
-const idOf = (line) => digitsOf(line.split(",")[0]);
-
-// What was applied is done; the lines that were skipped are left, to be corrected. A second line of an account that was
-// applied is no mistake of its own. The regions of one plan are not those of the next one.
-function clearForm({ Lines, AccountIds = [] }) {
-  const lines = linesOf(form.csv);
-  const left = Lines.map(({ Line }) => lines[Line - 1] ?? "").filter((line) => !AccountIds.includes(idOf(line)));
-  edit({ csv: left.join("\n"), off: [], left: left.length });
+// The lines of the accounts that a job of this tab has done leave the form; the others stay, to be corrected or planned
+// again. The regions of a plan that is done are not those of the next one.
+function settle({ id, data, rows }) {
+  const applied = recall("applied", { id: null, accounts: [] });
+  if (applied.id !== id) return;
+  remember("applied", {});
+  const failed = failedAccounts(rows);
+  const isKnownOf = data.State === "done" || rows.length > 0;
+  const done = new Set(isKnownOf ? applied.accounts.filter((account) => !failed.has(account)) : []);
+  const left = linesOf(form.csv).filter((line) => line.trim() && !done.has(idOf(line)));
+  edit({ csv: left.join("\n"), off: failed.size || !done.size ? form.off : [], left: left.length });
 }
 
-// The lines of the accounts that the job has not done, if this tab has started it; all of them if that is not known.
-function failedLines() {
-  const applied = recall("applied", { id: null, csv: "", off: [] });
-  if (applied.id !== job.id) return { lines: [] };
-  const failed = new Set(job.rows.filter((one) => one.Problem).map((one) => one.AccountId));
-  const left = linesOf(applied.csv).filter((line) => isAccount(idOf(line)) && (job.gone || failed.delete(idOf(line))));
-  return { lines: left, off: applied.off };
-}
+const failedAccounts = (rows) => new Set(rows.filter((one) => one.Problem).map((one) => one.AccountId));
 
-// Below what has been typed since.
-function fillInAgain({ lines, off }) {
-  const typed = linesOf(form.csv).filter((line) => line.trim());
-  const known = new Set(typed.map(idOf));
-  edit({ csv: [...typed, ...lines.filter((line) => !known.has(idOf(line)))].join("\n"), off, left: 0 });
-  document.getElementById("plan-csv").focus();
+// How many of the accounts in the form the job has not done, as far as that is known.
+function notDone({ rows, gone }) {
+  const failed = failedAccounts(rows);
+  return linesOf(form.csv).filter((line) => isAccount(idOf(line)) && (gone || failed.has(idOf(line)))).length;
 }
 
 // What cannot be taken back.
@@ -222,6 +214,8 @@ function Plan() {
   const text = (key, label, value) => ({ key, label, value });
   const wide = (key, label, value) => ({ key, label, value, wide: true });
   const places = [text("region", "Region", (one) => one.Region ?? "all"), text("account", "Account", (one) => one.AccountId ?? "all")];
+  // A note may be about a line, or about all that it names itself.
+  const about = [text("region", "Region", (one) => one.Region ?? ""), text("account", "Account", (one) => one.AccountId ?? "")];
   const keyed = (rows) => rows.map((one, place) => ({ ...one, place }));
   const list = (id, caption, heading, rows, columns) =>
     rows.length > 0 && html`<h3>${heading}</h3><${Table} id=${id} caption=${caption} rows=${keyed(rows)} rowKey=${(one) => one.place} columns=${columns} />`;
@@ -243,7 +237,7 @@ function Plan() {
     ${costs(plan.Actions).map((words) => html`<p key=${words}>${words}</p>`)}
     ${list("plan-lines", "Invalid lines, which are skipped", lines === 1 ? "1 invalid line" : `${count(lines)} invalid lines`, plan.Lines, [text("line", "Line", (one) => String(one.Line)), wide("problem", "Problem", (one) => one.Problem)])}
     ${list("plan-problems", "Problems that the plan cannot solve", "Problems that the plan cannot solve", plan.Problems, [...places, wide("problem", "Problem", (one) => one.Problem)])}
-    ${list("plan-notes", "What is worth knowing about the plan", "Worth knowing", plan.Notes, [...places, wide("note", "Note", (one) => one.Note)])}
+    ${list("plan-notes", "What is worth knowing about the plan", "Worth knowing", plan.Notes, [...about, wide("note", "Note", (one) => one.Note)])}
     ${plan.Actions.length > 0 &&
     html`<h3>Actions</h3>
       <${Table} id="plan-actions" caption="Numbers of actions by kind and region" rows=${kinds.map((kind) => ({ kind }))} rowKey=${(one) => one.kind} columns=${actions} />
@@ -279,7 +273,7 @@ function byProblem(rows) {
   return [...groups].sort((a, b) => b[1].length - a[1].length);
 }
 
-const MANY = 10; // more accounts are not named
+const MANY = 10; // more accounts or problems are not named
 const accountsOf = (rows) => {
   const ids = [...new Set(rows.map((one) => one.AccountId))];
   return ids.slice(0, MANY).join(", ") + (ids.length > MANY ? ` and ${count(ids.length - MANY)} more` : "");
@@ -303,6 +297,7 @@ function watch(id) {
     mine.follows = false;
     mine.problem = null;
     update(data);
+    settle(mine);
     announce(`${outcome(mine.data)[0]}. ${mine.data.Summary ?? ""}`);
     outdate();
     listJobs();
@@ -376,7 +371,7 @@ function Job() {
   const bad = (data.Regions ?? []).filter((region) => region.Problem);
   const running = data.State === "running";
   const groups = byProblem(job.rows);
-  const again = running ? { lines: [] } : failedLines();
+  const left = running ? 0 : notDone(job);
   return html`<section aria-labelledby="job-title" id="one">
     <div class="bar">
       <h2 id="job-title">Progress${data.AdministratorId ? `: administrator ${data.AdministratorId}` : ""}</h2>
@@ -387,8 +382,8 @@ function Job() {
     <p id="job-status">${data.State && html`<${Badge} kind=${outcome(data)[1]}>${outcome(data)[0]}<//> ${data.Summary ?? ""} ${bad.map((region) => `${region.Region}: ${region.Problem}.`).join(" ")}`}</p>
     <${Problem} id="job-alert" problem=${job.problem} retry=${job.ended && job.problem && running ? () => watch(job.id) : null} />
     ${groups.length > 0 &&
-    html`<h3>Problems</h3><ul class="groups" id="job-problems">${groups.map(([problem, rows]) => html`<li key=${problem}><strong>${some(rows.length, "membership")}</strong>: ${problem}. <span class="quiet">${accountsOf(rows)}</span></li>`)}</ul>`}
-    ${again.lines.length > 0 && html`<p class="buttons"><button type="button" id="job-again" onClick=${() => fillInAgain(again)}>Put ${again.lines.length === 1 ? "the account that is not done" : `the ${count(again.lines.length)} accounts that are not done`} into the form again</button></p>`}
+    html`<h3>Problems</h3><ul class="groups" id="job-problems">${groups.slice(0, MANY).map(([problem, rows]) => html`<li key=${problem}><strong>${some(rows.length, "membership")}</strong>: ${problem}. <span class="quiet">${accountsOf(rows)}</span></li>`)}${groups.length > MANY && html`<li key="more">And ${some(groups.length - MANY, "other problem")}, in the table below.</li>`}</ul>`}
+    ${left > 0 && html`<p class="buttons" id="job-left">${left === 1 ? "The account that is not done is" : `The ${count(left)} accounts that are not done are`} still in the form. <button type="button" onClick=${() => document.getElementById("plan-csv").focus()}>Go to the form</button></p>`}
     ${job.rows.length > 0 && html`<${Table} id="job-rows" caption="The result for each account in each region" rows=${job.rows} rowKey=${(one) => `${one.AccountId} ${one.Region}`} columns=${JOB_COLUMNS} />`}
   </section>`;
 }
@@ -442,7 +437,7 @@ export function Onboarding() {
           <label for="plan-csv">Accounts, one per line: the account id, a comma, the e-mail address of its root user</label>
           <textarea id="plan-csv" rows="8" required spellcheck="false" autocomplete="off" placeholder="123456789012,root@example.com" value=${form.csv} onInput=${(event) => edit({ csv: event.target.value, left: event.target.value.trim() ? form.left : 0 })}></textarea>
         </p>
-        ${form.left > 0 && form.csv.trim() && html`<p class="field" id="plan-left">${some(form.left, "line")} of the latest plan ${form.left === 1 ? "was" : "were"} not applied: correct ${form.left === 1 ? "it" : "them"}, or remove ${form.left === 1 ? "it" : "them"}.</p>`}
+        ${form.left > 0 && form.csv.trim() && html`<p class="field" id="plan-left">${some(form.left, "line")} of the latest plan ${form.left === 1 ? "is" : "are"} not done: correct what is wrong, and show the plan again.</p>`}
         ${earlier && html`<p class="field" id="plan-earlier">The form is for this account alone; your earlier list of ${some(lineCount(earlier.csv), "line")} is put aside. <button type="button" onClick=${putBack}>Put it back</button></p>`}
         ${!settings.Accepts && html`<p class="quiet">The accounts are invited, and have to accept the invitation themselves.</p>`}
         <p class="buttons">

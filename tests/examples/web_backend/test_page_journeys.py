@@ -785,6 +785,8 @@ async def test_what_is_hidden_is_not_in_the_address(url: str, page: Page, api: P
     await page.get_by_role("button", name="Show names and e-mail addresses").click()
     await page.locator("#members-find").fill("root@")
     await expect(page.locator("#members-shown")).to_contain_text("1 of 1")
+    # Nor was it there before.
+    assert page.url.endswith("/#members")
     await expect(page.locator("#members .exports")).to_contain_text("Export all members")
     await page.get_by_role("button", name="Hide names and e-mail addresses").click()
     await expect(page.locator("#members-find")).to_have_value("")
@@ -920,33 +922,37 @@ async def test_an_applied_account_is_not_left_in_the_form(url: str, page: Page, 
     await expect(page.locator("#job-status")).to_contain_text("Done")
     await expect(box).to_have_value("12345,b@example.com")
     await expect(page.locator("#plan-left")).to_have_text(
-        "1 line of the latest plan was not applied: correct it, or remove it."
+        "1 line of the latest plan is not done: correct what is wrong, and show the plan again."
     )
     await expect(page.get_by_label(REGIONS[1])).to_be_checked()
     await box.fill("")
     await expect(page.locator("#plan-left")).to_have_count(0)
 
 
-async def test_accounts_that_failed_are_put_into_the_form_again(url: str, page: Page, api: PageApi) -> None:
-    """With their e-mail addresses and regions, below what was typed since; also after a reload."""
+async def test_only_what_is_done_leaves_the_form(url: str, page: Page, api: PageApi) -> None:
+    """And only when it is done, which a reload does not forget; the regions stay too, for what has failed."""
     other = "555566667777"
     csv = f"{ACCOUNT},a@example.com\n{other},b@example.com"
     row = {"AccountId": ACCOUNT, "Region": REGIONS[0], "Before": None, "After": "ENABLED", "Done": [], "Problem": None}
     failed = {**row, "AccountId": other, "After": None, "Problem": "AccessDenied"}
     api.answers["POST onboarding/plans"] = value(plan(AccountIds=[ACCOUNT, other]), 201)
     api.answers["POST onboarding/jobs"] = value(job(), 202)
-    api.answers[f"onboarding/jobs/{JOB_ID}/events"] = job_events(("rows", [row, failed]), ("report", job(Failed=1)))
+    api.answers[f"onboarding/jobs/{JOB_ID}/events"] = silence
+    await page.goto(f"{url}/#onboarding")
+    await page.get_by_label(REGIONS[1]).uncheck()
     await fill_plan(page, url, csv)
     await page.locator("#plan-apply").click()
-    await expect(page.locator("#job-status")).to_contain_text("1 failed")
+    await expect(page.locator("#job-title")).to_be_visible()
     box = page.get_by_label("Accounts, one per line")
-    await expect(box).to_have_value("")
-    await box.fill("666677778888,c@example.com")
+    await expect(box).to_have_value(csv)
+    api.answers[f"onboarding/jobs/{JOB_ID}/events"] = job_events(("rows", [row, failed]), ("report", job(Failed=1)))
     await page.reload()
-    for _ in range(2):
-        await page.get_by_role("button", name="Put the account that is not done into the form again").click()
-        await expect(box).to_have_value(f"666677778888,c@example.com\n{other},b@example.com")
-        await expect(box).to_be_focused()
+    await expect(page.locator("#job-status")).to_contain_text("1 failed")
+    await expect(box).to_have_value(f"{other},b@example.com")
+    await expect(page.get_by_label(REGIONS[1])).not_to_be_checked()
+    await expect(page.locator("#job-left")).to_contain_text("The account that is not done is still in the form.")
+    await page.get_by_role("button", name="Go to the form").click()
+    await expect(box).to_be_focused()
 
 
 async def test_a_double_click_reaches_nothing_that_came_meanwhile(url: str, page: Page) -> None:
@@ -954,7 +960,9 @@ async def test_a_double_click_reaches_nothing_that_came_meanwhile(url: str, page
     await page.goto(f"{url}/#members")
     await expect(page.locator("#members-title")).to_be_visible()
     link = page.get_by_role("link", name="Coverage")
-    click = "(node, detail) => node.dispatchEvent(new MouseEvent('click', {bubbles: true, cancelable: true, detail}))"
+    click: str = (
+        "(node, detail) => node.dispatchEvent(new MouseEvent('click', {bubbles: true, cancelable: true, detail}))"
+    )
     await page.locator("h1").evaluate(click, 1)
     assert await link.evaluate(click, 2) is False
     assert await link.evaluate(click, 3) is False
@@ -1064,10 +1072,8 @@ async def test_a_job_that_the_server_has_forgotten_was_interrupted(url: str, pag
     await expect(page.locator("#job-status .badge")).to_have_text("Interrupted")
     await expect(page.locator("#job-stop")).to_have_count(0)
     await expect(page.locator("#jobs")).to_have_count(0)
-    box = page.get_by_label("Accounts, one per line")
-    await expect(box).to_have_value("")
-    await page.get_by_role("button", name="Put the account that is not done into the form again").click()
-    await expect(box).to_have_value(f"{ACCOUNT},root@example.com")
+    await expect(page.get_by_label("Accounts, one per line")).to_have_value(f"{ACCOUNT},root@example.com")
+    await expect(page.locator("#job-left")).to_contain_text("still in the form")
 
 
 async def test_an_applied_plan_is_only_over(url: str, page: Page, api: PageApi) -> None:
