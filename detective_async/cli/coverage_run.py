@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from detective_async.cli.account_lists import read_ids
-from detective_async.cli.exits import DONE, FAILED
+from detective_async.cli.caller import find_caller
+from detective_async.cli.exits import DONE, FAILED, CommandError
 from detective_async.cli.options import ALL, Job
 from detective_async.cli.output import Results, progress_bar, text, write
-from detective_async.coverage import Coverage, RegionState, survey
+from detective_async.coverage import Coverage, RegionCoverage, RegionState, join_surveys, survey
+from detective_async.errors import ConfigurationError
 from detective_async.membership.actions import count
 from detective_async.organization import list_accounts
 
@@ -27,10 +29,10 @@ _COLUMNS = (
 _CLOSED = frozenset({RegionState.NOT_OPTED_IN, RegionState.WITHOUT_DETECTIVE})
 
 
-def run(job: Job, *, accounts: str | None, organization: bool, uncovered: bool) -> int:
+def run(job: Job, *, accounts: str | None, organization: bool, timeout: float, uncovered: bool) -> int:
     """Survey and show the coverage, and return the exit code."""
     listed = None if accounts is None else read_ids(accounts, job.say)
-    coverage = job.run(lambda: _survey(job, listed, organization=organization))
+    coverage = job.run(lambda: _survey(job, listed, timeout, organization=organization))
     if not (uncovered and coverage.ok and job.output == "table"):
         write(results_of(coverage, only_uncovered=uncovered), job.output, show_all=job.show_all)
     if job.output in {"csv", "ndjson"}:
@@ -39,16 +41,26 @@ def run(job: Job, *, accounts: str | None, organization: bool, uncovered: bool) 
     return DONE if coverage.ok else FAILED
 
 
-async def _survey(job: Job, listed: Sequence[str] | None, *, organization: bool) -> Coverage:
+async def _survey(job: Job, listed: Sequence[str] | None, timeout: float, *, organization: bool) -> Coverage:
+    caller = await find_caller(job, need_account=False)
+    if not caller.regions:
+        raise CommandError("; ".join(caller.elsewhere.values()))
     accounts: Sequence[Any] | None = listed
     if organization:
         # As the caller, who manages the organization or may read it.
         async with job.client(credentials=job.own_credentials()) as own:
             accounts = await list_accounts(own)
-    regions = ALL if job.regions == (ALL,) else await job.region_names()
+    regions = ALL if job.regions == (ALL,) else caller.regions
     with progress_bar("asking regions", quiet=job.quiet) as progress:
-        async with job.client() as client:
-            return await survey(client, regions=regions, accounts=accounts, progress=progress)
+        async with caller.job.client() as client:
+            found = await survey(client, regions=regions, accounts=accounts, timeout=timeout, progress=progress)
+    if not caller.elsewhere:
+        return found
+    others = [
+        RegionCoverage(region=region, state=RegionState.COULD_NOT_LOOK, error=ConfigurationError(why))
+        for region, why in caller.elsewhere.items()
+    ]
+    return join_surveys([found, Coverage(rows=(), regions=tuple(others))], accounts=accounts)
 
 
 def results_of(coverage: Coverage, *, only_uncovered: bool = False) -> Results:

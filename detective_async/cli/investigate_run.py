@@ -60,9 +60,11 @@ class Investigating:
         """Investigate, and return the exit code."""
         found = self._found()
         sys.stderr.writelines(f"skipped: {output.text(line)}\n" for line in lines_of(found.skipped))
-        if not found.entities and not any(map(is_entity, self.entities)):
-            if self.entities:
-                raise CommandError("; ".join(malformed(one).problem for one in self.entities))
+        if self.start is None and self.end is None:
+            self.job.say("\n".join(notes_of(found.entities)))
+        if not found.entities and self.entities and not any(map(is_entity, self.entities)):
+            raise CommandError("; ".join(malformed(one).problem for one in self.entities))
+        if not found.entities and self.findings:
             self.job.say(
                 "the findings name no user or role that can be investigated" if found.skipped else "no findings"
             )
@@ -204,6 +206,16 @@ def lines_of(skipped: Iterable[SkippedEntity]) -> Iterator[str]:
         for what, number in numbers.items():
             yield f"{what}{f' ({number:,} findings)' if number > 1 else ''}: {text}"
             text = explanation.partition(": ")[0]
+
+
+def notes_of(entities: Iterable[FindingEntity]) -> Iterator[str]:
+    """Yield a line for each note, with the first entity that it is about."""
+    groups: dict[str, list[str]] = {}
+    for one in entities:
+        if one.note is not None:
+            groups.setdefault(one.note, []).append(one.arn)
+    for note, (first, *more) in groups.items():
+        yield f"note: {first}{f' and {len(more):,} more' if more else ''}: {note}"
 
 
 def rows_of(report: InvestigationReport) -> Iterator[dict[str, Any]]:

@@ -10,6 +10,7 @@ from attrs import Factory, define, evolve
 
 from detective_async.api.models.members import Account
 from detective_async.cli.account_lists import describe, read_members
+from detective_async.cli.caller import check_partition
 from detective_async.cli.exits import DONE, FAILED, CommandError, failing
 from detective_async.cli.options import ALL, Job, ask, confirm
 from detective_async.cli.output import PLURAL, Results, progress_bar, write
@@ -84,6 +85,7 @@ class Onboarding:
 
     async def _run(self, listed: Sequence[Account] | None) -> int:
         job = self.job
+        await check_partition(job)
         async with job.client() as client:
             try:
                 plan = await self._plan_removal(client) if self.removed else await self._plan(client, listed)

@@ -1,5 +1,6 @@
 """Plans the deletion of graphs, asks for the account id, and deletes them."""
 
+from detective_async.cli.caller import check_partition
 from detective_async.cli.exits import DONE, FAILED, CommandError, failing
 from detective_async.cli.options import ALL, Job, ask
 from detective_async.cli.output import PLURAL, Results, write
@@ -16,6 +17,7 @@ def run(job: Job, *, confirm: str | None, timeout: float, dry_run: bool) -> int:
 
 
 async def _run(job: Job, confirm: str | None, timeout: float, *, dry_run: bool) -> int:
+    await check_partition(job)
     async with job.client() as client:
         plan = await plan_teardown(client, regions=ALL if job.regions == (ALL,) else await job.region_names())
         if dry_run:

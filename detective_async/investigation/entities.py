@@ -91,6 +91,7 @@ class FindingEntity:
         end: a day after the last activity, or now; together 3 hours to 30 days.
         region: the region of the findings, or what they have instead of one; None if they have nothing.
         findings: the ids of the findings that name it.
+        note: what of the findings' activity is not between `start` and `end`, and why; None if it is all there.
     """
 
     arn: str
@@ -98,6 +99,7 @@ class FindingEntity:
     end: datetime | None = None
     region: str | None = None
     findings: tuple[str, ...] = ()
+    note: str | None = None
 
     @property
     def account_id(self) -> str:
@@ -136,6 +138,7 @@ class SkippedEntity:
     _start: datetime | None = field(default=None, repr=False)
     _end: datetime | None = field(default=None, repr=False)
     _region: str | None = field(default=None, repr=False)
+    _note: str | None = field(default=None, repr=False)
     # What a finding has before the name, although names have no paths.
     _path: str | None = field(default=None, repr=False, alias="path")
 
@@ -173,7 +176,9 @@ class SkippedEntity:
         if not isinstance(arn, str) or not is_entity(arn):
             raise ParameterError("arn", f"expected the ARN of an IAM user or role, got {shown(arn)}")
         findings = () if self.finding is None else (self.finding,)
-        return FindingEntity(arn=arn, start=self._start, end=self._end, region=self._region, findings=findings)
+        return FindingEntity(
+            arn=arn, start=self._start, end=self._end, region=self._region, findings=findings, note=self._note
+        )
 
     def is_named_by(self, arn: str) -> bool:
         """Return whether an ARN, of which the `key` is the same, does not contradict the finding."""

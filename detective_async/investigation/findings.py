@@ -80,8 +80,8 @@ def entities_of(finding: Any, *, known_arns: Iterable[str] = (), now: datetime |
         found += _Reader(one, now).read()
     arns: dict[tuple[str | None, str | None, str | None], set[str]] = {}
     for arn in (*known, *(one.arn for one in found if isinstance(one, FindingEntity))):
-        if isinstance(arn, str) and is_entity(arn):
-            arns.setdefault(key_of(arn), set()).add(arn)
+        if isinstance(arn, str) and is_entity(whole := arn.strip()):
+            arns.setdefault(key_of(whole), set()).add(whole)
     resolved = [_resolved(one, arns) if isinstance(one, SkippedEntity) else one for one in found]
     return FindingEntities(
         entities=tuple(_joined(one for one in resolved if isinstance(one, FindingEntity))),
@@ -114,7 +114,14 @@ def _joined(entities: Iterable[FindingEntity]) -> Iterator[FindingEntity]:
         for whole in scopes:
             # Those without a time are with the last one.
             part = [one for one in found if (whole.includes(timed[one]) if one in timed else whole == scopes[-1])]
-            yield FindingEntity(arn=arn, start=whole.start, end=whole.end, region=region, findings=_findings_of(part))
+            yield FindingEntity(
+                arn=arn,
+                start=whole.start,
+                end=whole.end,
+                region=region,
+                findings=_findings_of(part),
+                note="; ".join(dict.fromkeys(one.note for one in part if one.note)) or None,
+            )
 
 
 def _findings_of(entities: Iterable[FindingEntity]) -> tuple[str, ...]:
@@ -168,9 +175,11 @@ class _Reader:
         if not self._found:
             self._skip(SkipReason.NO_RESOURCE, _text(_get(self.finding, "type")) or "a finding")
         times = self._times()
-        span = None if times is None else scope.around(*times, self.now)
-        start, end = (None, None) if span is None else (span.start, span.end)
-        return [evolve(one, start=start, end=end, region=self._region) for one in self._found]
+        if times is None:
+            return [evolve(one, region=self._region) for one in self._found]
+        span = scope.around(*times, self.now)
+        note = "; ".join(scope.left_out(*times, span)) or None
+        return [evolve(one, start=span.start, end=span.end, region=self._region, note=note) for one in self._found]
 
     def _read_guardduty(self) -> None:
         resource = _get(self.finding, "resource")
@@ -347,7 +356,8 @@ class _Reader:
         named = [_text(_get(self.finding, "region"))]
         for arn in (self._id, _get(self.finding, "ProductArn")):
             named += _text(arn).split(":")[3:4]
-        return next(filter(None, named), None)
+        # People write it in capital letters.
+        return next(filter(None, named), "").lower() or None
 
     @property
     def _account_id(self) -> str | None:
@@ -368,13 +378,16 @@ def _access_key(details: Any, account_id: str | None) -> _Principal:
 
 
 def _get(value: Any, *names: str) -> Any:
-    """Return a nested member, whether its names begin with capital letters or not; None if there is none."""
+    """Return a nested member, whether its names begin with capital letters or not; None if there is none.
+
+    Texts have no blanks around them: people edit files.
+    """
     for name in names:
         if not isinstance(value, Mapping):
             return None
         other = f"{name[0].swapcase()}{name[1:]}"
         value = value.get(name) if value.get(name) is not None else value.get(other)
-    return value
+    return value.strip() if isinstance(value, str) else value
 
 
 def _list(value: Any) -> list[Any]:
@@ -404,8 +417,11 @@ def _moment(value: Any) -> datetime | None:
 def _described(value: Any) -> str:
     """Return what JSON that is not a finding looks like."""
     if not isinstance(value, Mapping):
-        return shown(value)
+        return "null" if value is None else shown(value)
     if "class_uid" in value:
         return "a finding in OCSF, the format of the newer Security Hub"
     kind = _text(value.get("detail-type"))
-    return f"an event {kind}" if kind else "an object without Resources or resource"
+    if kind:
+        return f"an event {kind}"
+    malformed = next((name for name in ("Resources", "resource", "Findings", "findings", "detail") if name in value), None)
+    return "an object without Resources or resource" if malformed is None else f"an object whose {malformed} is malformed"

@@ -83,6 +83,17 @@ def around(first: datetime, last: datetime, now: datetime) -> Scope:
     return Scope(max(start, before(end, LONGEST)), end)
 
 
+def left_out(first: datetime, last: datetime, scope: Scope) -> list[str]:
+    """Return what `around` has left out of what a finding has seen: nothing, in most cases."""
+    texts = []
+    if first < scope.start:
+        texts.append(f"its findings are of more than {LONGEST.days} days, of which only the last are investigated")
+    # Clocks differ, and nothing much can have happened meanwhile.
+    if last > scope.end + _SOON:
+        texts.append("its findings are of the future, so the time until now is investigated")
+    return texts
+
+
 def joined(scopes: list[Scope]) -> list[Scope]:
     """Return the scopes of one entity with those that overlap made one, as long as that is no longer than 30 days."""
     found: list[Scope] = []

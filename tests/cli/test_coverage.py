@@ -207,3 +207,33 @@ def test_a_slow_region_is_not_silent(program: Program, monkeypatch: pytest.Monke
     ended = program("coverage", "--regions", REGIONS[0], "--output", "json")
     assert ended.err.splitlines()[0] == "asking regions: nothing has ended yet"
     assert program("coverage", "--regions", REGIONS[0], "--output", "json", "--quiet").err == ""
+
+
+def test_a_region_that_does_not_answer(program: Program) -> None:
+    """It could not be looked at within the time limit, and the others are read."""
+    program.sim.inject(Fault(Latency(30), "ListMembers", region=REGIONS[0]))
+    ended = program("coverage", *OPEN, "--timeout", "1", "--output", "json")
+    found = json.loads(ended.out)
+    assert {one["region"]: one["state"] for one in found["regions"]} == {
+        REGIONS[0]: "could not look",
+        REGIONS[1]: "members",
+    }
+    assert found["regions"][0]["error"]["message"] == "the region was not read within 1 s"
+    assert (ended.code, {row["reason"] for row in found["rows"] if row["region"] == REGIONS[0]}) == (
+        1,
+        {"could not look"},
+    )
+
+
+def test_a_region_of_another_partition(program: Program) -> None:
+    """It could not be looked at, and nothing is asked there; alone, nothing is done."""
+    program.sim.close_region("cn-north-1")
+    text = "cn-north-1 is of another partition (aws-cn); these credentials are of aws"
+    ended = program("coverage", "--regions", f"cn-north-1,{REGIONS[0]}", "--output", "json")
+    found = json.loads(ended.out)
+    errors = {one["region"]: one["error"] and one["error"]["message"] for one in found["regions"]}
+    assert (ended.code, errors) == (1, {"cn-north-1": text, REGIONS[0]: None})
+    assert {row["reason"] for row in found["rows"] if row["region"] == "cn-north-1"} == {"could not look"}
+    assert {one.region for one in program.sim.requests} == {REGIONS[0]}
+    ended = program("coverage", "--regions", "cn-north-1")
+    assert (ended.code, ended.out, ended.err) == (2, "", f"detective-async: {text}\n")

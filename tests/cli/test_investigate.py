@@ -567,3 +567,32 @@ def test_an_interruption_between_reports(program: Program, monkeypatch: pytest.M
     assert ended.code == 130
     assert "Release" in ended.out
     assert (format_ == "ndjson") == ("complete" not in ended.out)
+
+
+def test_what_a_scope_leaves_out_is_said(program: Program) -> None:
+    """In a line for all users and roles, and in each report; not if the time was asked for."""
+    long = {"FirstObservedAt": "2025-01-01T00:00:00Z", "LastObservedAt": "2026-03-01T00:00:00Z"}
+    other = {**finding(), **long, "Resources": [{"Type": "AwsIamRole", "Id": DEPLOY}]}
+    (program.folder / "findings").write_text(json.dumps([{**finding(), **long}, other]))
+    ended = program("investigate", "--findings", "findings", "--output", "json")
+    text = "its findings are of more than 30 days, of which only the last are investigated"
+    assert f"note: {RELEASE} and 1 more: {text}" in ended.err.splitlines()
+    reports = json.loads(ended.out)["reports"]
+    assert [one["note"] for one in reports] == [text, text]
+    assert text in program("investigate", "--findings", "findings", "--output", "html").out
+    times = ["--start", "2026-01-01", "--end", "2026-01-20"]
+    ended = program("investigate", "--findings", "findings", *times, "--output", "json")
+    assert ("note" in ended.err, [one["note"] for one in json.loads(ended.out)["reports"]]) == (False, [None, None])
+
+
+@pytest.mark.parametrize("text", ["null", "[]", "[null]", '{"Resources": null}', '{"Findings": []}', "null\n[]\n3\n"])
+@pytest.mark.parametrize("arns", [[], [RELEASE]])
+def test_findings_that_name_nothing(program: Program, text: str, arns: list[str]) -> None:
+    """A line says so, whatever else is investigated."""
+    (program.folder / "findings").write_text(text)
+    ended = program("investigate", *arns, "--findings", "findings", "--output", "json")
+    document = json.loads(ended.out)
+    assert [one["entity"] for one in document["reports"]] == arns
+    assert ended.code == (1 if document["skipped"] else 0)
+    last = "no findings" if not document["skipped"] else "the findings name no user or role that can be investigated"
+    assert ended.err.splitlines()[len(document["skipped"]) :] == [last]

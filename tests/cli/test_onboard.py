@@ -679,3 +679,13 @@ def test_a_member_that_has_gone_meanwhile(onboard: Onboard) -> None:
 
     (row,) = asyncio.run(remove_twice()).rows
     assert (row.ok, row.reason) == (False, Reason.REFUSED)
+
+
+def test_a_region_of_another_partition(onboard: Onboard) -> None:
+    """Nothing is done in any region, with or without a plan alone."""
+    onboard.sim.close_region("cn-north-1")
+    text = "cn-north-1 is of another partition (aws-cn); these credentials are of aws: nothing was done"
+    for more in ([], ["--dry-run"]):
+        ended = onboard(*more, regions=("cn-north-1", "eu-west-1"))
+        assert (ended.code, ended.out, ended.err) == (2, "", f"detective-async: {text}\n")
+    assert onboard.changes == []

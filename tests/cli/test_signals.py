@@ -2,12 +2,16 @@
 
 import asyncio
 import contextlib
+import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from cli.conftest import Program
+from cli.conftest import SCRIPT, Program
 
 from detective_async.cli import main, options, signals
 
@@ -129,3 +133,35 @@ def test_a_program_that_runs_the_command(program: Program, monkeypatch: pytest.M
     thread.start()
     thread.join()
     assert seen == [[signals._handle, own], [signal.default_int_handler, own]]
+
+
+#: Raises a signal when a module is imported.
+INTERRUPTING = """
+import signal, sys
+
+class Finder:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Finder())
+"""
+
+
+@pytest.mark.parametrize("command", [[SCRIPT], [sys.executable, "-m", "detective_async"]])
+@pytest.mark.parametrize("module", ["detective_async.cli", "detective_async.cli.signals", "detective_async.cli.program"])
+def test_a_signal_while_modules_are_imported(command: list[str], module: str, tmp_path: Path) -> None:
+    """It is one line, and no traceback, from the first module on that only the command has."""
+    (tmp_path / "sitecustomize.py").write_text(INTERRUPTING.format(module=module))
+    done = subprocess.run(
+        [*command, "--help"], env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"detective-async: interrupted\n")
+
+
+def test_little_is_imported_before_the_command() -> None:
+    """Nothing catches a signal while the package is imported: that is a moment."""
+    program = "import sys; before = set(sys.modules); import detective_async; print(*set(sys.modules) - before)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    imported = set(done.stdout.decode().split())
+    assert not imported & {"collections", "enum", "functools", "re", "typing"}

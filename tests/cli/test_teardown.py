@@ -157,3 +157,12 @@ def test_a_signal_after_the_last_deletion(program: Program, monkeypatch: pytest.
     done = program("teardown", "--regions", "eu-west-1", "--confirm", ADMINISTRATOR, "--output", "json")
     signal.signal(signal.SIGTERM, before)
     assert (done.code, json.loads(done.out)["ok"]) == (143, True)
+
+
+def test_a_region_of_another_partition(program: Program) -> None:
+    """Nothing is deleted in any region."""
+    program.sim.close_region("cn-north-1")
+    text = "cn-north-1 is of another partition (aws-cn); these credentials are of aws: nothing was done"
+    ended = program("teardown", "--regions", "cn-north-1,eu-west-1", "--confirm", ADMINISTRATOR)
+    assert (ended.code, ended.out, ended.err) == (2, "", f"detective-async: {text}\n")
+    assert len(program.sim.snapshot()) == 2
