@@ -142,7 +142,10 @@ import signal, sys
 class Finder:
     def find_spec(self, name, *_):
         if name == {module!r}:
-            signal.raise_signal(signal.SIGINT)
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except KeyboardInterrupt:
+                "as callbacks of imports lose it"
 
 sys.meta_path.insert(0, Finder())
 """
@@ -165,3 +168,25 @@ def test_little_is_imported_before_the_command() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     imported = set(done.stdout.decode().split())
     assert not imported & {"collections", "enum", "functools", "re", "typing"}
+
+
+@pytest.mark.parametrize("number", BOTH)
+def test_a_signal_before_anything_was_done(number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends the process at once, if that ends anyway; later, it is an exception."""
+    ended: list[object] = []
+    monkeypatch.setattr(os, "write", lambda *written: ended.append(written))
+
+    def end(code: int) -> None:
+        ended.append(code)
+        raise SystemExit
+
+    monkeypatch.setattr(os, "_exit", end)
+    with signals.handled(at_the_end=True):
+        with pytest.raises(SystemExit):
+            signal.raise_signal(number)
+        what = "interrupted" if number is signal.SIGINT else "terminated"
+        assert ended == [(2, f"detective-async: {what}\n".encode()), 128 + number]
+        signals.begin()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(number)
+    assert len(ended) == 2
