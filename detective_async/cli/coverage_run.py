@@ -6,11 +6,11 @@ from typing import Any
 
 from detective_async.cli.account_lists import read_ids
 from detective_async.cli.caller import find_caller
-from detective_async.cli.exits import DONE, FAILED, CommandError
+from detective_async.cli.exits import DONE, FAILED, CommandError, error_line
 from detective_async.cli.options import ALL, Job
 from detective_async.cli.output import Results, progress_bar, text, write
 from detective_async.coverage import Coverage, RegionCoverage, RegionState, join_surveys, survey
-from detective_async.errors import ConfigurationError
+from detective_async.errors import ConfigurationError, DetectiveError
 from detective_async.membership.actions import count
 from detective_async.organization import list_accounts
 
@@ -70,7 +70,10 @@ def results_of(coverage: Coverage, *, only_uncovered: bool = False) -> Results:
     if only_uncovered:
         document["rows"] = [row.to_dict() for row in coverage.uncovered]
     percent = f" ({_percent(totals.covered, totals.expected)} %)" if totals.expected else ""
-    summary = [f"{totals.covered:,} of {totals.expected:,} covered{percent}", *_problems(coverage)]
+    first = f"{totals.covered:,} of {totals.expected:,} covered{percent}"
+    if not coverage.rows and all(one.state is RegionState.COULD_NOT_LOOK for one in coverage.regions):
+        first = "nothing could be looked at"
+    summary = [first, *_problems(coverage)]
     if closed := [one.region for one in coverage.regions if one.state in _CLOSED]:
         summary.append(f"without Detective or not opted in: {', '.join(closed)}")
     if unlisted := {row.account_id for row in coverage.unlisted if not row.is_administrator}:
@@ -89,7 +92,11 @@ def results_of(coverage: Coverage, *, only_uncovered: bool = False) -> Results:
 def _problems(coverage: Coverage) -> list[str]:
     """Return the regions that could not be read; if nothing is expected to be covered, what all of them have."""
     nothing = not coverage.totals.expected
-    failed = [str(one) for one in coverage.regions if one.error is not None and (nothing or one.state not in _CLOSED)]
+    failed = [
+        f"{one.region}: {one.state}: {error_line(one.error)}"
+        for one in coverage.regions
+        if isinstance(one.error, DetectiveError) and (nothing or one.state not in _CLOSED)
+    ]
     if not nothing:
         return failed
     by_state: dict[str, list[str]] = {}
@@ -98,7 +105,9 @@ def _problems(coverage: Coverage) -> list[str]:
             by_state.setdefault(one.state, []).append(one.region)
     read = [f"{', '.join(names)}: {state}" for state, names in by_state.items()]
     hint = "no account is a member, and none was named: see --organization and --accounts"
-    return [*([] if coverage.rows else [hint]), *read, *failed]
+    # Where a region could not be looked at, nobody knows.
+    is_known = not coverage.rows and all(one.state is not RegionState.COULD_NOT_LOOK for one in coverage.regions)
+    return [*([hint] if is_known else []), *read, *failed]
 
 
 def _percent(part: int, whole: int) -> str:

@@ -1,4 +1,4 @@
-"""Ends the command at Ctrl-C and at `kill` alike: what it awaits is cancelled first, so that it says what was done."""
+"""Ends the command at Ctrl-C, at `kill`, and where its terminal is closed: what it awaits is cancelled first, so that it says what was done."""
 
 import os
 import signal
@@ -11,7 +11,11 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 #: What a signal must do by default to be handled: background jobs of scripts, for example, ignore SIGINT.
-_DEFAULTS = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+_DEFAULTS = {
+    signal.SIGINT: signal.default_int_handler,
+    # A terminal that is closed sends SIGHUP, which Windows has not; the results may go to a file.
+    **{one: signal.SIG_DFL for one in signal.Signals if one.name in {"SIGTERM", "SIGHUP"}},
+}
 
 #: The signals that have come, the first one first.
 _received: list[int] = []

@@ -26,6 +26,8 @@ _ENTITY = expression(
 _SESSION = expression(
     rf"arn:(?P<partition>aws[a-z-]*):sts::(?P<account>[0-9]{{12}}):assumed-role/(?P<name>{_NAME})/.*", re.DOTALL
 )
+#: What should be the ARN of a user or role.
+_MALFORMED = expression(r"(?!arn:).*|arn:aws[a-z-]*:iam::[^:]*:(?:user|role)/.*", re.DOTALL)
 _ROOT = expression(r"arn:aws[a-z-]*:iam::[0-9]{12}:root")
 _FEDERATED = expression(r"arn:aws[a-z-]*:sts::[0-9]{12}:federated-user/.*", re.DOTALL)
 _WHOLE_PATH = expression(_PATH)
@@ -262,7 +264,7 @@ def explain_arn(arn: str) -> dict[str, Any]:
         return {"reason": SkipReason.ROOT_USER}
     if _FEDERATED.fullmatch(arn):
         return {"reason": SkipReason.FEDERATED_USER}
-    return {"reason": SkipReason.OTHER_RESOURCE if arn.startswith("arn:") else SkipReason.MALFORMED}
+    return {"reason": SkipReason.MALFORMED if _MALFORMED.fullmatch(arn) else SkipReason.OTHER_RESOURCE}
 
 
 def is_region(text: str) -> bool:

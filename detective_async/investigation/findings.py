@@ -110,7 +110,7 @@ def _joined(entities: Iterable[FindingEntity]) -> Iterator[FindingEntity]:
         timed = {one: scope.Scope(one.start, one.end) for one in found if one.start and one.end}
         scopes = scope.joined(list(timed.values()))
         if not scopes:
-            yield FindingEntity(arn=arn, region=region, findings=_findings_of(found))
+            yield FindingEntity(arn=arn, region=region, findings=_findings_of(found), note=_note_of(found))
         for whole in scopes:
             # Those without a time are with the last one.
             part = [one for one in found if (whole.includes(timed[one]) if one in timed else whole == scopes[-1])]
@@ -120,12 +120,16 @@ def _joined(entities: Iterable[FindingEntity]) -> Iterator[FindingEntity]:
                 end=whole.end,
                 region=region,
                 findings=_findings_of(part),
-                note="; ".join(dict.fromkeys(one.note for one in part if one.note)) or None,
+                note=_note_of(part),
             )
 
 
 def _findings_of(entities: Iterable[FindingEntity]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(finding for one in entities for finding in one.findings))
+
+
+def _note_of(entities: Iterable[FindingEntity]) -> str | None:
+    return "; ".join(dict.fromkeys(one.note for one in entities if one.note is not None)) or None
 
 
 def _findings_in(value: Any) -> Iterator[Any]:
@@ -161,6 +165,7 @@ class _Reader:
     finding: Any
     now: datetime
     _found: list[FindingEntity | SkippedEntity] = field(init=False, factory=list)
+    _has_bad_time: bool = field(init=False, default=False)
 
     def read(self) -> list[FindingEntity | SkippedEntity]:
         """Return all that the finding names."""
@@ -175,11 +180,14 @@ class _Reader:
         if not self._found:
             self._skip(SkipReason.NO_RESOURCE, _text(_get(self.finding, "type")) or "a finding")
         times = self._times()
-        if times is None:
-            return [evolve(one, region=self._region) for one in self._found]
-        span = scope.around(*times, self.now)
-        note = "; ".join(scope.left_out(*times, span)) or None
-        return [evolve(one, start=span.start, end=span.end, region=self._region, note=note) for one in self._found]
+        notes = ["a time of its findings cannot be read, and is ignored"] if self._has_bad_time else []
+        start, end = None, None
+        if times is not None:
+            span = scope.around(*times, self.now)
+            start, end = span.start, span.end
+            notes += scope.left_out(*times, span, self.now)
+        note = "; ".join(notes) or None
+        return [evolve(one, start=start, end=end, region=self._region, note=note) for one in self._found]
 
     def _read_guardduty(self) -> None:
         resource = _get(self.finding, "resource")
@@ -341,6 +349,7 @@ class _Reader:
             _get(self.finding, "ProductFields", "aws/guardduty/service/eventLastSeen"),
             _get(self.finding, "updatedAt"),
         )
+        self._has_bad_time = any(value not in (None, "") and _moment(value) is None for value in (*firsts, *lasts))
         first = next((moment for value in firsts if (moment := _moment(value))), None)
         last = next((moment for value in lasts if (moment := _moment(value))), first)
         first = first or last
@@ -423,5 +432,9 @@ def _described(value: Any) -> str:
     kind = _text(value.get("detail-type"))
     if kind:
         return f"an event {kind}"
-    malformed = next((name for name in ("Resources", "resource", "Findings", "findings", "detail") if name in value), None)
-    return "an object without Resources or resource" if malformed is None else f"an object whose {malformed} is malformed"
+    malformed = next(
+        (name for name in ("Resources", "resource", "Findings", "findings", "detail") if name in value), None
+    )
+    return (
+        "an object without Resources or resource" if malformed is None else f"an object whose {malformed} is malformed"
+    )

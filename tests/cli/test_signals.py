@@ -152,7 +152,9 @@ sys.meta_path.insert(0, Finder())
 
 
 @pytest.mark.parametrize("command", [[SCRIPT], [sys.executable, "-m", "detective_async"]])
-@pytest.mark.parametrize("module", ["detective_async.cli", "detective_async.cli.signals", "detective_async.cli.program"])
+@pytest.mark.parametrize(
+    "module", ["detective_async.cli", "detective_async.cli.signals", "detective_async.cli.program"]
+)
 def test_a_signal_while_modules_are_imported(command: list[str], module: str, tmp_path: Path) -> None:
     """It is one line, and no traceback, from the first module on that only the command has."""
     (tmp_path / "sitecustomize.py").write_text(INTERRUPTING.format(module=module))
@@ -190,3 +192,18 @@ def test_a_signal_before_anything_was_done(number: signal.Signals, monkeypatch: 
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(number)
     assert len(ended) == 2
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
+def test_a_terminal_that_is_closed() -> None:
+    """What is awaited is cancelled, as by the others; `nohup` has it ignored."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        with signals.handled(at_the_end=False), pytest.raises(KeyboardInterrupt):
+            signals.run(raised(signal.SIGHUP, signal.SIGHUP))
+        assert signals.outcome() == ("terminated", 129)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        with signals.handled(at_the_end=False):
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)

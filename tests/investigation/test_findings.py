@@ -215,6 +215,14 @@ def test_blanks_around_texts() -> None:
     assert entities_of(named, known_arns=[f" {ROLE}\n"], now=NOW).arns == (ROLE,)
 
 
+@pytest.mark.parametrize("name", ["role/Dep<script>", "user/", "role/a b"])
+def test_an_arn_with_what_iam_does_not_allow(name: str) -> None:
+    """It should be a user or role, and is none."""
+    assert summary(asff(resource("AwsIamRole", f"arn:aws:iam::{ACCOUNT}:{name}")))[1] == [
+        f"malformed: arn:aws:iam::{ACCOUNT}:{name}"
+    ]
+
+
 def test_an_empty_list() -> None:
     """There is nothing to skip."""
     assert summary([]) == ([], [])
@@ -403,6 +411,19 @@ def test_what_a_scope_leaves_out_is_said(first: str, last: str, start: str, word
     assert str(entity.start).startswith(start)
     assert [one for one in ("30 days", "future") if one in (entity.note or "")] == words
     assert entity.to_dict()["note"] == entity.note
+
+
+@pytest.mark.parametrize("moment", [1700000000, "yesterday", []])
+def test_a_time_that_cannot_be_read_is_said(moment: Any) -> None:
+    """Whether there are other times or not."""
+    for last in (None, "2026-03-05T12:00:00Z"):
+        assert seen(moment, last).note == "a time of its findings cannot be read, and is ignored"
+
+
+def test_findings_of_long_ago() -> None:
+    """Detective has no data of them."""
+    assert "a year" in str(seen("2019-01-01T00:00:00Z", "2019-01-02T00:00:00Z").note)
+    assert seen("2025-04-01T00:00:00Z", "2025-04-02T00:00:00Z").note is None
 
 
 def test_notes_of_several_findings() -> None:
