@@ -150,6 +150,7 @@ class Investigating:
             region=job.first_region(),
             endpoint_url=job.endpoint_url,
             profile=job.profile,
+            hooks=job.hook,
         )
         with output.progress_bar("investigating", quiet=job.quiet) as progress:
             counter = ProgressCounter(progress, len(wanted) + len(elsewhere), monotonic)

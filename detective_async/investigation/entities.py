@@ -93,7 +93,8 @@ class FindingEntity:
         end: a day after the last activity, or now; together 3 hours to 30 days.
         region: the region of the findings, or what they have instead of one; None if they have nothing.
         findings: the ids of the findings that name it.
-        note: what of the findings' activity is not between `start` and `end`, and why; None if it is all there.
+        note: what an investigation leaves out of the findings' activity, and why: what is longer than 30 days, in the
+            future, more than a year old, or at a time that cannot be read. None if it is all there.
     """
 
     arn: str
@@ -240,8 +241,8 @@ class FindingEntities(TablesInNotebooks):
 
 
 def is_entity(arn: str) -> bool:
-    """Return whether an ARN is that of an IAM user or role."""
-    return _ENTITY.fullmatch(arn) is not None
+    """Return whether an ARN is that of an IAM user or role, and not a list of ARNs, which has the form of a path."""
+    return _ENTITY.fullmatch(arn) is not None and ",arn:" not in arn
 
 
 def key_of(arn: str) -> tuple[str | None, str | None, str | None]:

@@ -48,6 +48,8 @@ _SKIPPED_PRINCIPALS = {
     "awsservice": SkipReason.AWS_SERVICE,
 }
 _PARTITION = expression(r"aws[a-z-]{0,20}")
+#: The note where nothing says what to investigate.
+_NO_TIMES = "its findings have no times, so the last day is investigated"
 #: What is quoted of a finding is cut after so many characters.
 _LONGEST = 200
 
@@ -110,7 +112,8 @@ def _joined(entities: Iterable[FindingEntity]) -> Iterator[FindingEntity]:
         timed = {one: scope.Scope(one.start, one.end) for one in found if one.start and one.end}
         scopes = scope.joined(list(timed.values()))
         if not scopes:
-            yield FindingEntity(arn=arn, region=region, findings=_findings_of(found), note=_note_of(found))
+            note = "; ".join(filter(None, (_note_of(found), _NO_TIMES)))
+            yield FindingEntity(arn=arn, region=region, findings=_findings_of(found), note=note)
         for whole in scopes:
             # Those without a time are with the last one.
             part = [one for one in found if (whole.includes(timed[one]) if one in timed else whole == scopes[-1])]
@@ -281,6 +284,8 @@ class _Reader:
         role = _get(resource, "Details", "AwsLambdaFunction", "Role")
         profile = _get(resource, "Details", "AwsEc2Instance", "IamInstanceProfileArn")
         if is_entity(what):
+            self._add_arn(what)
+        elif explain_arn(what)["reason"] is SkipReason.PATH_UNKNOWN:
             self._add_arn(what)
         elif isinstance(role, str):
             self._add_arn(role)

@@ -484,7 +484,11 @@ def test_a_finding_without_a_region(program: Program) -> None:
     without["Region"] = without["ProductArn"] = ""
     (program.folder / "findings.json").write_text(json.dumps(without))
     ended = program("investigate", "--findings", "findings.json", "--output", "json")
-    assert (ended.code, ended.err) == (0, "findings without a region are investigated in eu-west-1\n")
+    assert (ended.code, ended.err) == (
+        0,
+        f"note: {RELEASE}: its findings have no times, so the last day is investigated\n"
+        "findings without a region are investigated in eu-west-1\n",
+    )
 
 
 def test_many_findings_are_few_lines() -> None:
@@ -596,3 +600,27 @@ def test_findings_that_name_nothing(program: Program, text: str, arns: list[str]
     assert ended.code == (1 if document["skipped"] else 0)
     last = "no findings" if not document["skipped"] else "the findings name no user or role that can be investigated"
     assert ended.err.splitlines()[len(document["skipped"]) :] == [last]
+
+
+@pytest.mark.parametrize(
+    ("times", "problem"),
+    [
+        (["--start", "2999-01-01", "--end", "2999-01-02"], "--start: 2999-01-01T00:00:00+00:00 is in the future"),
+        (["--end", "2999-01-02"], "--end: 2999-01-02T00:00:00+00:00 is in the future"),
+        (["--start", "2025-01-01", "--end", "2025-11-25"], "from --start to --end, or to now, got 328 days"),
+        (["--start", "2025-01-01T00:00", "--end", "2025-01-01T02:59"], "to now, got 179 minutes"),
+        (["--start", "2025-01-01"], "expected 3 hours to 30 days"),
+    ],
+)
+def test_times_that_cannot_be_investigated(program: Program, times: list[str], problem: str) -> None:
+    """Nothing is sent, and the error says which times can be."""
+    ended = program("investigate", DEPLOY, *times)
+    assert (ended.code, ended.out, program.changes) == (2, "", [])
+    assert problem in ended.err
+
+
+def test_arns_with_commas_between(program: Program) -> None:
+    """They are several, as in other options; a comma in a path is not one between ARNs."""
+    odd = f"arn:aws:iam::{ACCOUNTS[0]}:role/a,b/Deploy"
+    ended = program("investigate", f"{DEPLOY},{RELEASE}, {odd}", "--output", "json")
+    assert {one["entity"] for one in json.loads(ended.out)["reports"]} == {DEPLOY, RELEASE, odd}

@@ -223,6 +223,19 @@ def test_an_arn_with_what_iam_does_not_allow(name: str) -> None:
     ]
 
 
+def test_several_arns_in_one_text() -> None:
+    """They have the form of one with a long path, and are none."""
+    assert summary(asff(resource("AwsIamRole", f"{ROLE},{USER}"))) == ([], [f"malformed: {ROLE},{USER}"])
+
+
+def test_a_session_that_is_a_resource() -> None:
+    """It is a role whose path is not known."""
+    session = f"arn:aws:sts::{ACCOUNT}:assumed-role/Deploy/session"
+    finding = asff(resource("AwsStsAssumedRole", session))
+    assert summary(finding) == ([], [f"path unknown: {session}"])
+    assert entities_of(finding, known_arns=[ROLE], now=NOW).arns == (ROLE,)
+
+
 def test_an_empty_list() -> None:
     """There is nothing to skip."""
     assert summary([]) == ([], [])
@@ -416,8 +429,9 @@ def test_what_a_scope_leaves_out_is_said(first: str, last: str, start: str, word
 @pytest.mark.parametrize("moment", [1700000000, "yesterday", []])
 def test_a_time_that_cannot_be_read_is_said(moment: Any) -> None:
     """Whether there are other times or not."""
-    for last in (None, "2026-03-05T12:00:00Z"):
-        assert seen(moment, last).note == "a time of its findings cannot be read, and is ignored"
+    text = "a time of its findings cannot be read, and is ignored"
+    assert seen(moment, "2026-03-05T12:00:00Z").note == text
+    assert str(seen(moment, None).note).startswith(f"{text}; ")
 
 
 def test_findings_of_long_ago() -> None:
@@ -444,6 +458,7 @@ def test_findings_without_times(moment: Any) -> None:
     """Their entities have none, and those of the finding itself count before that."""
     entity = seen(moment, moment)
     assert (entity.start, entity.end) == (None, None)
+    assert str(entity.note).endswith("its findings have no times, so the last day is investigated")
     assert seen(moment, moment, createdAt="2026-03-05T10:00:00Z").start == datetime(2026, 3, 4, 10, tzinfo=UTC)
 
 
