@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ from support.browser.task_times import recorded_tasks
 from support.page_checks import (
     check_accessibility,
     check_colour_scheme,
+    check_colours_of_texts,
     check_control_names,
+    check_every_look,
     check_layout,
     check_markup,
 )
@@ -281,29 +284,34 @@ async def test_a_hidden_or_paused_page_does_not_poll(sim: DetectiveSimulator, bo
     await expect(section(page, "Graphs").get_by_role("link", name="444455556666")).to_be_visible()
 
 
-@pytest.mark.parametrize(("scheme", "contrast"), [("light", "none"), ("dark", "none"), ("dark", "active")])
-@pytest.mark.parametrize("width", [320, 390, 1024, 1440])
 async def test_the_page_fits_and_is_readable(
-    sim: DetectiveSimulator, boto: Any, people: Any, page: Page, *, scheme: Any, contrast: Any, width: int
+    sim: DetectiveSimulator, boto: Any, people: Any, page: Page, tmp_path: Path
 ) -> None:
     """No horizontal scrolling of the page, a contrast of at least 4.5, and nothing that axe-core finds."""
     await populate(sim, boto, people)
     await boto("1" * 12).create_graph(Tags={"k" * 128: "v" * 256})
-    await page.set_viewport_size({"width": width, "height": 800})
-    await page.emulate_media(color_scheme=scheme, reduced_motion="reduce", forced_colors=contrast)
     await look(page, sim)
-    for account in (ADMIN, "1" * 12):
+
+    async def fits(width: int, _colours: str) -> None:
+        await check_layout(page, width)
+
+    async def is_readable(width: int, colours: str) -> None:
+        await check_layout(page, width)
+        # Dark differs from light by its colours alone.
+        await (check_colours_of_texts if colours == "dark" else check_accessibility)(page)
+        await check_colour_scheme(page, "light" if colours == "light" else "dark")
+        if width < 640:
+            # Rows are cards, in which each cell says its column.
+            cell = section(page, "Latest requests").get_by_role("row").nth(1).get_by_role("cell").nth(1)
+            assert await cell.evaluate("node => getComputedStyle(node, '::before').content") == '"Response"'
+            box = section(page, "Latest requests").locator(".box")
+            assert await box.evaluate("node => node.scrollWidth <= node.clientWidth")
+
+    widths, colours = [320, 390, 1024, 1440], ["light", "dark", "forced dark"]
+    for account, check in ((ADMIN, fits), ("1" * 12, is_readable)):
         await section(page, "Graphs").get_by_role("link", name=account).click()
         await expect(section(page, f"Graph of {account}")).to_be_visible()
-        await check_layout(page, width)
-    await check_accessibility(page)
-    await check_colour_scheme(page, scheme)
-    if width < 640:
-        # Rows are cards, in which each cell says its column.
-        cell = section(page, "Latest requests").get_by_role("row").nth(1).get_by_role("cell").nth(1)
-        assert await cell.evaluate("node => getComputedStyle(node, '::before').content") == '"Response"'
-        box = section(page, "Latest requests").locator(".box")
-        assert await box.evaluate("node => node.scrollWidth <= node.clientWidth")
+        await check_every_look(page, account, check, widths=widths, colours=colours, folder=tmp_path)
 
 
 #: Of each visible table: its name, by how much it is wider than its box, and the share of each column, by its heading.

@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -26,6 +25,7 @@ from support.page_checks import (
     check_accessibility,
     check_colour_scheme,
     check_control_names,
+    check_every_look,
     check_layout,
     check_markup,
 )
@@ -454,20 +454,20 @@ async def test_the_keyboard_is_enough(url: str, page: Page) -> None:
     await expect(page.get_by_role("heading", name="Onboarding")).to_be_focused()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [320, 360, 1280])
-async def test_the_page_fits_and_is_legible(
-    sim: DetectiveSimulator, url: str, page: Page, tmp_path: Path, *, scheme: Any, width: int
-) -> None:
+async def test_the_page_fits_and_is_legible(sim: DetectiveSimulator, url: str, page: Page, tmp_path: Path) -> None:
     """The page does not scroll horizontally, even on a phone; the contrast of all texts is at least 4.5."""
     sim.set_verification_delay(0)
-    await page.set_viewport_size({"width": width, "height": 800})
-    await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    await page.emulate_media(reduced_motion="reduce")
     await load(page, url)
 
-    async def check(name: str) -> None:
-        await page.screenshot(path=tmp_path / f"{name}.png", full_page=True)
+    async def check_look(width: int, colours: str) -> None:
         await check_layout(page, width)
+        await check_colour_scheme(page, colours)
+
+    async def check(name: str) -> None:
+        await check_every_look(
+            page, name, check_look, widths=[320, 360, 1280], colours=["light", "dark"], folder=tmp_path
+        )
 
     await check("fleet")
     transition = "getComputedStyle(document.querySelector('#chart [data-status]')).transitionDuration"
@@ -485,7 +485,6 @@ async def test_the_page_fits_and_is_legible(
     await page.locator("#investigations-table a").first.click()
     await expect(page.locator("#investigation-status")).to_have_text(re.compile("indicators"))
     await check("investigations")
-    await check_colour_scheme(page, scheme)
 
 
 async def test_the_page_is_accessible(url: str, page: Page) -> None:
