@@ -76,8 +76,16 @@ class Investigating:
         except ParameterError as error:
             raise option_error(error) from None
         except KeyboardInterrupt:
+            again = "without --repeat, the same command" if self.repeat else "the same command"
+            self.job.say(f"{again} starts nothing again that was started")
             self._write(reports, found.skipped, complete=False)
             raise
+        if job.regions == (ALL,):
+            asked = {(one.entity, one.region) for one in reports}
+            missed = {one.region for one in found.entities if one.region and (one.arn, one.region) not in asked}
+            if missed:
+                where = ", ".join(sorted(missed))
+                job.say(f"warning: there are findings from {where}, where nothing could be investigated")
         return DONE if self._write(reports, found.skipped, complete=True) else FAILED
 
     def _write(self, reports: list[InvestigationReport], skipped: Sequence[SkippedEntity], *, complete: bool) -> bool:
@@ -260,7 +268,7 @@ def results_of(
         groups = Counter(_outcome(report, with_time=False, with_indicators=False) for report in reports)
         outcomes = [f"{count(number, 'investigation')}: {text}" for text, number in groups.items()]
     if not complete:
-        outcomes.append("not complete: interrupted; the same command starts nothing again that was started")
+        outcomes.append("not complete: interrupted")
     return output.Results(
         columns=_COLUMNS,
         rows=rows,

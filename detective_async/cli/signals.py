@@ -1,4 +1,4 @@
-"""Ends the command at Ctrl-C, at `kill`, and where its terminal is closed: what it awaits is cancelled first, so that it says what was done."""
+"""Ends the command at Ctrl-C, `kill`, and a closed terminal: what it awaits is cancelled, and says what was done."""
 
 import os
 import signal

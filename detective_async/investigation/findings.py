@@ -283,9 +283,7 @@ class _Reader:
         what = _text(_get(resource, "Id"))
         role = _get(resource, "Details", "AwsLambdaFunction", "Role")
         profile = _get(resource, "Details", "AwsEc2Instance", "IamInstanceProfileArn")
-        if is_entity(what):
-            self._add_arn(what)
-        elif explain_arn(what)["reason"] is SkipReason.PATH_UNKNOWN:
+        if is_entity(what) or explain_arn(what)["reason"] is SkipReason.PATH_UNKNOWN:
             self._add_arn(what)
         elif isinstance(role, str):
             self._add_arn(role)

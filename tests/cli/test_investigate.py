@@ -319,13 +319,16 @@ def test_a_finding_without_a_configured_region(program: Program, monkeypatch: py
     assert (ended.code, json.loads(ended.out)["reports"][0]["region"]) == (0, "eu-west-1")
 
 
-@pytest.mark.parametrize("format_", ["table", "json", "csv", "html", "ndjson"])
-def test_an_interruption(program: Program, format_: str) -> None:
-    """What was finished is there, and says that it is not complete; the exit code is 130."""
+@pytest.mark.parametrize(
+    ("format_", "more"),
+    [("table", []), ("table", ["--repeat"]), ("json", []), ("csv", []), ("html", []), ("ndjson", [])],
+)
+def test_an_interruption(program: Program, format_: str, more: list[str]) -> None:
+    """What was finished is there, and says that it is not complete; how to go on is said in each format."""
     program("investigate", RELEASE)
     program.sim.investigations(duration=100_000)
     program.sim.forget_requests()
-    with program.start("investigate", RELEASE, ENDLESS, "--output", format_) as running:
+    with program.start("investigate", RELEASE, ENDLESS, *more, "--output", format_) as running:
         end = time.monotonic() + 60
         while not {"ListIndicators", "StartInvestigation"} <= {one.operation for one in program.sim.requests}:
             assert time.monotonic() < end
@@ -334,7 +337,10 @@ def test_an_interruption(program: Program, format_: str) -> None:
         time.sleep(0.5)
         running.send_signal(signal.SIGINT)
         out, errors = (part.decode() for part in running.communicate(timeout=60))
-    assert (running.returncode, errors.strip()) == (130, "detective-async: interrupted")
+    again = f"{'without --repeat, ' if more else ''}the same command starts nothing again that was started"
+    assert (running.returncode, errors.splitlines()) == (130, [again, "detective-async: interrupted"])
+    if more:
+        return
     assert RELEASE.rpartition(":iam::")[2] in out
     if format_ == "json":
         document = json.loads(out)
@@ -484,10 +490,12 @@ def test_a_finding_without_a_region(program: Program) -> None:
     without["Region"] = without["ProductArn"] = ""
     (program.folder / "findings.json").write_text(json.dumps(without))
     ended = program("investigate", "--findings", "findings.json", "--output", "json")
-    assert (ended.code, ended.err) == (
+    assert (ended.code, ended.err.splitlines()) == (
         0,
-        f"note: {RELEASE}: its findings have no times, so the last day is investigated\n"
-        "findings without a region are investigated in eu-west-1\n",
+        [
+            f"note: {RELEASE}: its findings have no times, so the last day is investigated",
+            "findings without a region are investigated in eu-west-1",
+        ],
     )
 
 
@@ -624,3 +632,13 @@ def test_arns_with_commas_between(program: Program) -> None:
     odd = f"arn:aws:iam::{ACCOUNTS[0]}:role/a,b/Deploy"
     ended = program("investigate", f"{DEPLOY},{RELEASE}, {odd}", "--output", "json")
     assert {one["entity"] for one in json.loads(ended.out)["reports"]} == {DEPLOY, RELEASE, odd}
+
+
+def test_a_finding_of_a_region_without_a_graph(program: Program) -> None:
+    """Where all regions are asked, a warning says that its own was of no use."""
+    (program.folder / "findings").write_text(json.dumps([finding(region=one) for one in (REGIONS[0], REGIONS[2])]))
+    ended = program("investigate", "--findings", "findings", "--regions", "all", "--output", "json")
+    text = f"warning: there are findings from {REGIONS[2]}, where nothing could be investigated"
+    assert text in ended.err.splitlines()
+    (program.folder / "findings").write_text(json.dumps(finding()))
+    assert "warning" not in program("investigate", "--findings", "findings", "--regions", "all", "-o", "json").err
