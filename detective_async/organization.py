@@ -1,6 +1,6 @@
 """The accounts of an organization in AWS Organizations, as the source of lists of accounts."""
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from detective_async.api.models.base import OpenEnum
 from detective_async.api.organizations import LIST_ACCOUNTS, ORGANIZATIONS
@@ -55,7 +55,8 @@ async def list_accounts(client: DetectiveClient) -> list[OrganizationAccount]:
     Requests go over the client's own connections, to the organization's endpoint of the client's partition, or to
     `AWS_ENDPOINT_URL_ORGANIZATIONS`.
 
-    API operation: ListAccounts of AWS Organizations, one request for each page of 20 accounts. It needs the permission
+    API operation: ListAccounts of AWS Organizations, one request for each page of 20 accounts. Each is retried as by
+    `RetryPolicy.patient()`, unless the client's policy or the environment says otherwise. It needs the permission
     `organizations:ListAccounts` in the management account, or in an account that is a delegated administrator.
 
     Args:
@@ -69,9 +70,16 @@ async def list_accounts(client: DetectiveClient) -> list[OrganizationAccount]:
             organization.
         PaginationError: AWS repeated a continuation token.
     """
-    transport = client._transport  # noqa: SLF001 - of our own class
-    service = transport.for_service(
-        ORGANIZATIONS, credentials=transport.credentials, region=transport.endpoint.region, endpoint_url=None
+    # AWS Organizations throttles hard, and a list of thousands of accounts has hundreds of pages.
+    transport = client._patient()._transport  # noqa: SLF001 - of our own class
+    service = evolve(
+        transport.for_service(
+            ORGANIZATIONS, credentials=transport.credentials, region=transport.endpoint.region, endpoint_url=None
+        ),
+        max_attempts=transport.max_attempts,
+        adaptive=transport.adaptive,
+        schedule=transport.schedule,
+        timeouts=transport.timeouts,
     )
     accounts: list[OrganizationAccount] = []
     seen: set[str] = set()

@@ -67,7 +67,7 @@ def error_line(error: DetectiveError | OSError) -> str:
         name = "" if error.filename is None else f"{error.filename}: "
         remedy = _REMEDIES_BY_NUMBER.get(error.errno or 0)
         return printable(f"{name}{error.strerror or error}{f'; {remedy}' if remedy else ''}")
-    remedy = _remedy(error)
+    remedy = remedy_for(error)
     return printable(str(error)) if remedy is None else f"{printable(str(error))}; {remedy}"
 
 
@@ -111,7 +111,8 @@ def failing(what: str = "") -> Iterator[None]:
         raise CommandError(error_line(error), FAILED) from None
 
 
-def _remedy(error: Exception) -> str | None:
+def remedy_for(error: Exception) -> str | None:
+    """Return what to do about an error, if that is known."""
     if isinstance(error, ServiceError):
         return _REMEDIES.get(error.code)
     return next((remedy for kind, remedy in _REMEDIES_BY_KIND if isinstance(error, kind)), None)

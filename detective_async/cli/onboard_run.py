@@ -1,20 +1,19 @@
 """Plans memberships, asks, and applies the plan."""
 
-import asyncio
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attrs import Factory, define, evolve
+from attrs import Factory, define
 
 from detective_async.api.models.members import Account
 from detective_async.cli.account_lists import describe, read_members
 from detective_async.cli.caller import check_partition
-from detective_async.cli.exits import DONE, FAILED, CommandError, failing
+from detective_async.cli.exits import CommandError
 from detective_async.cli.options import ALL, Job, ask, confirm
-from detective_async.cli.output import PLURAL, Results, progress_bar, write
-from detective_async.cli.removal import Removal, plan_removal
+from detective_async.cli.output import PLURAL, Results, progress_bar
+from detective_async.cli.plans import carry_out, results_of_plan, write_all
 from detective_async.cli.words import join, option_error, plan_in_words, report_in_words
 from detective_async.client.client import DetectiveClient
 from detective_async.errors import ParameterError
@@ -26,15 +25,15 @@ from detective_async.membership import (
     LineProblem,
     MembershipPlan,
     MembershipReport,
-    Note,
-    Reason,
     plan_membership,
     plan_packages,
 )
 from detective_async.membership.actions import count
 from detective_async.organization import OrganizationAccount, list_accounts
 
-_COLUMNS = ("account_id", "region", "ok", "before", "after", "done", "reason", "problem", "error", "graph_arn")
+_COLUMNS = (
+    *("account_id", "region", "ok", "before", "after", "done", "maybe_done", "reason", "problem", "error", "graph_arn"),
+)
 _PLAN_COLUMNS = ("account_id", "region", "kind", "reason", "detail", "items", "problem")
 #: More than a graph can have: the number of removals is asked for afterwards.
 _ANY_NUMBER = 10**9
@@ -65,7 +64,6 @@ class Onboarding:
     dry_run: bool
     yes: bool
     _bad_lines: list[LineProblem] = Factory(list)
-    _may_continue: bool = False
 
     def run(self) -> int:
         """Plan and apply, and return the exit code."""
@@ -76,49 +74,35 @@ class Onboarding:
             sys.stderr.write("".join(f"{line}\n" for line in describe(self.accounts, self._bad_lines)))
             if not listed:
                 raise CommandError(f"{self.accounts}: no line of it is an account: nothing was done")
-        try:
-            return self.job.run(lambda: self._run(listed))
-        except KeyboardInterrupt:
-            if self._may_continue:
-                self.job.say("run the same command again to continue")
-            raise
+        return self.job.run(lambda: self._run(listed))
 
     async def _run(self, listed: Sequence[Account] | None) -> int:
         job = self.job
         await check_partition(job)
         async with job.client() as client:
             try:
-                plan = await self._plan_removal(client) if self.removed else await self._plan(client, listed)
+                plan = await self._plan(client, listed)
             except ParameterError as error:
                 raise option_error(error) from None
             if self.dry_run:
-                results = self._results_of_plan(plan)
-                write(results, job.output, show_all=job.show_all)
-                return DONE if results.document["ok"] else FAILED
+                return write_all(self._results_of_plan(plan), job)
             lines = (str(plan), *self._remarks(plan.actions))
             job.say("\n".join(lines), always=bool(plan.actions) and not self.yes)
             if plan.actions:
                 self._confirm(plan.actions)
-            self._may_continue = True
-            with failing():
-                try:
-                    with progress_bar("onboarding", quiet=job.quiet) as progress:
-                        report = await plan.apply(timeout=self.timeout, progress=progress)
-                except asyncio.CancelledError:
-                    if plan.report is not None:
-                        self._write(plan.report)
-                    raise
-            self._may_continue = False
-            # Here: a signal while the client is being closed must not lose it.
-            return self._write(report)
+            return await carry_out(plan, job, self._apply(plan), lambda report: self._results(report_in_words(report)))
+
+    async def _apply(self, plan: MembershipPlan) -> MembershipReport:
+        with progress_bar("removing" if self.removed else "onboarding", quiet=self.job.quiet) as progress:
+            return await plan.apply(timeout=self.timeout, progress=progress)
 
     async def _plan(self, client: DetectiveClient, listed: Sequence[Account] | None) -> MembershipPlan:
         job = self.job
         regions = ALL if job.regions == (ALL,) else await job.region_names()
-        if listed is None and not self.organization:
+        if self.packages and listed is None and not self.organization:
             return plan_in_words(await plan_packages(client, self.packages, regions=regions))
-        accounts: Sequence[Account | OrganizationAccount] | None = listed
-        if accounts is None:
+        accounts: Sequence[Account | OrganizationAccount] = listed or []
+        if self.organization and listed is None:
             # As the caller, who manages the organization or may read it.
             async with job.client(credentials=job.own_credentials()) as own:
                 accounts = await list_accounts(own)
@@ -130,25 +114,16 @@ class Onboarding:
                 members=self._members(),
                 datasource_packages=self.packages,
                 tags=self.tags,
+                remove=self.removed,
                 remove_others=self.remove_others,
-                max_removals=_ANY_NUMBER if self._asks_for_removals else self.max_removals,
+                # Those that were named are confirmed by a yes, too.
+                max_removals=_ANY_NUMBER if self.removed or self._asks_for_removals else self.max_removals,
                 retry_failed=not self.no_retry_failed,
                 retry_disabled=self.retry_disabled,
                 message=self.message,
                 disable_email_notification=self.no_email or None,
             )
         )
-
-    async def _plan_removal(self, client: DetectiveClient) -> Removal:
-        regions = await self.job.region_names()
-        plan = await plan_removal(client, self.removed, regions, all_regions=self.job.regions == (ALL,))
-        missing = set(self.removed).difference(one.account_id for one in plan.actions)
-        if missing and not plan.problems:
-            # Removed by an earlier run, or mistyped.
-            names, where = ", ".join(sorted(missing)), ", ".join(regions)
-            note = Note(Reason.NOT_A_MEMBER, f"{names}: no member in {where}: nothing to remove")
-            plan = evolve(plan, notes=(note,))
-        return plan
 
     def _members(self) -> ByInvitation | ByOrganization:
         job = self.job
@@ -205,60 +180,60 @@ class Onboarding:
         enabled = "accounts of the organization are enabled at once, without invitation"
         return [f"note: if the graph is an organization's, {enabled}"]
 
-    def _write(self, report: MembershipReport) -> int:
-        """Write a report, and return the exit code."""
-        results = self._results(report_in_words(report))
-        write(results, self.job.output, show_all=self.job.show_all)
-        return DONE if results.document["ok"] else FAILED
-
-    @property
-    def _lines(self) -> list[dict[str, Any]]:
-        return [{"line": one.line, "problem": one.text} for one in self._bad_lines]
+    def _of_bad_lines(self, *, ok: bool) -> tuple[dict[str, Any], list[str]]:
+        """Return what documents and summaries have of lines that could not be read, of something that may be ok."""
+        bad = self._bad_lines
+        lines = [{"line": one.line, "problem": one.text} for one in bad]
+        summary = [f"{count(len(bad), 'line')} of the list could not be read"] if bad else []
+        return {"ok": ok and not bad, "bad_lines": lines}, summary
 
     def _results(self, report: MembershipReport) -> Results:
         document = report.to_dict()
+        graphs = document["regions"]
         failed = sum(not row["ok"] for row in document["rows"])
         total = len(document["rows"])
         summary = [
             f"{total - failed:,} of {total:,} memberships in {count(len(report.regions), 'region')} are as wanted"
         ]
         if self.removed:
-            summary = [f"{total - failed:,} of {total:,} memberships removed", *(note.text for note in report.notes)]
-        if self._bad_lines:
-            summary.append(f"{count(len(self._bad_lines), 'line')} of the list could not be read")
+            summary = [f"{total - failed:,} of {total:,} memberships removed"]
+            # Otherwise they were shown with the plan.
+            summary += [note.text for note in report.notes] if self.job.quiet else []
+            # Of graphs, nothing was wanted.
+            graphs = [one for one in graphs if not one["ok"]]
+        more, bad_lines = self._of_bad_lines(ok=report.ok)
         return Results(
             columns=_COLUMNS,
-            rows=[*document["regions"], *document["rows"]],
-            document={**document, "ok": report.ok and not self._bad_lines, "bad_lines": self._lines},
-            shown={"account_id": "account", "region": "region", "after": "status", "problem": "problem"},
+            rows=[*graphs, *document["rows"]],
+            document={**document, **more},
+            shown={
+                "account_id": "account",
+                "region": "region",
+                "after": "status",
+                "maybe_done": "maybe done",
+                "problem": "problem",
+            },
             attention=lambda row: not row["ok"],
             summarize=_summarize,
-            summary=summary,
+            summary=[*summary, *bad_lines],
             blank=_GRAPH,
         )
 
-    def _results_of_plan(self, plan: MembershipPlan | Removal) -> Results:
-        document = plan.to_dict()
-        problems = document["problems"]
-        # The text of the plan has its notes.
-        lines = [f"note: {note['text']}" for note in document["notes"]] if self.job.show_all else []
-        lines += self._remarks(plan.actions)
-        if self._bad_lines:
-            lines.append(f"{count(len(self._bad_lines), 'line')} of the list could not be read")
+    def _results_of_plan(self, plan: MembershipPlan) -> Results:
+        more, bad_lines = self._of_bad_lines(ok=not plan.problems)
+        lines = [*self._remarks(plan.actions), *bad_lines]
         if self.job.role_name is not None and any(one.kind is ActionKind.ACCEPT for one in plan.actions):
             lines.append(f"not tried: whether the role {self.job.role_name} can be assumed in the accounts")
         regions = count(len({action.region for action in plan.actions}), "region")
         size = count(len(plan.actions), "action") + (f" in {regions}" if plan.actions else "")
-        return Results(
+        return results_of_plan(
+            plan,
+            show_all=self.job.show_all,
+            more=more,
             columns=_PLAN_COLUMNS,
-            rows=[*({**one, "problem": one["text"]} for one in problems), *document["actions"]],
-            document={**document, "ok": not problems and not self._bad_lines, "bad_lines": self._lines},
             shown={"account_id": "account", "region": "region", "kind": "action", "problem": "problem"},
-            attention=lambda row: "problem" in row,
-            summarize=str,
             summary=[*lines, f"{size}; nothing was done"],
             blank=_GRAPH,
-            text=str(plan),
         )
 
 

@@ -6,12 +6,13 @@ from typing import Any, TypeVar
 
 from attrs import evolve
 
-from detective_async.cli.exits import CommandError
+from detective_async.cli.exits import CommandError, remedy_for
 from detective_async.errors import ParameterError
-from detective_async.membership import MembershipPlan, MembershipReport, Reason
+from detective_async.membership import MembershipReport, Reason, TeardownReport
 from detective_async.membership.actions import count
 
 T = TypeVar("T", bound=Any)
+R = TypeVar("R", MembershipReport, TeardownReport)
 
 #: Parameter -> the option that it comes from.
 OPTIONS = {
@@ -37,14 +38,18 @@ _SENTENCES = {
 }
 
 
-def plan_in_words(plan: MembershipPlan) -> MembershipPlan:
+def plan_in_words(plan: T) -> T:
     """Return a plan whose problems name options."""
     return evolve(plan, problems=tuple(_reworded(plan.problems, "text")))
 
 
-def report_in_words(report: MembershipReport) -> MembershipReport:
+def report_in_words(report: R) -> R:
     """Return a report whose problems name options."""
-    return evolve(report, rows=_reworded(report.rows, "problem"), regions=_reworded(report.regions, "problem"))
+    report = evolve(report, regions=_reworded(report.regions, "problem"))
+    if isinstance(report, MembershipReport):
+        # What helps against an error of many accounts is not said for each.
+        return evolve(report, rows=_reworded(report.rows, "problem", has_remedies=False))
+    return report
 
 
 def option_error(error: ParameterError) -> CommandError:
@@ -54,7 +59,7 @@ def option_error(error: ParameterError) -> CommandError:
     return CommandError(f"{named}: {error.problem}")
 
 
-def _reworded(things: Sequence[T], field: str) -> tuple[T, ...]:
+def _reworded(things: Sequence[T], field: str, *, has_remedies: bool = True) -> tuple[T, ...]:
     removals = sum(one.reason is Reason.REMOVAL_NOT_CONFIRMED for one in things)
     # All of them, or none.
     confirmation = (
@@ -62,10 +67,16 @@ def _reworded(things: Sequence[T], field: str) -> tuple[T, ...]:
         f"{count(removals, 'membership')}"
     )
     sentences = {**_SENTENCES, Reason.REMOVAL_NOT_CONFIRMED: confirmation}
-    return tuple(
-        evolve(one, **{field: sentences[one.reason]}) if one.error is None and one.reason in sentences else one
-        for one in things
-    )
+
+    def text_of(one: T) -> str | None:
+        text: str | None = getattr(one, field)
+        if one.error is None:
+            return sentences.get(one.reason, text)
+        remedy = remedy_for(one.error) if has_remedies else None
+        # That of a plan is in its report, too.
+        return text if remedy is None or remedy in str(text) else f"{text}; {remedy}"
+
+    return tuple(evolve(one, **{field: text_of(one)}) for one in things)
 
 
 def join(texts: Iterable[str]) -> str:

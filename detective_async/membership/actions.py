@@ -26,7 +26,7 @@ class ActionKind(enum.StrEnum):
     TAG_GRAPH = "tag graph"  #: set tags of the graph
     START_PACKAGES = "start packages"  #: start data source packages
     SET_AUTO_ENABLE = "set auto-enable"  #: set whether accounts new to the organization become members automatically
-    REMOVE = "remove"  #: remove a member that is not among the desired accounts
+    REMOVE = "remove"  #: remove a member that is not among the desired accounts, or is named to be removed
     #: remove a member whose e-mail address was not verified, and invite it with the address of the list
     REINVITE = "reinvite"
     INVITE = "invite"  #: invite an account
@@ -46,6 +46,7 @@ class Reason(enum.StrEnum):
     PACKAGES_NOT_STARTED = "packages not started"  #: data source packages are not started
     AUTO_ENABLE_DIFFERS = "auto-enable differs"  #: the organization's setting for new accounts is another one
     NOT_IN_LIST = "not in list"  #: the member is not among the desired accounts
+    TO_BE_REMOVED = "to be removed"  #: the member is one of those that are named to be removed
     NOT_A_MEMBER = "not a member"  #: the account is not a member
     ADDRESS_DIFFERS = "address differs"  #: the address that was not verified differs from that in the list
     INVITED = "invited"  #: the invitation was not accepted
@@ -95,7 +96,7 @@ class Reason(enum.StrEnum):
 
 #: The width of the text of a plan.
 _WIDTH = 110
-#: The number of accounts of an action that are named.
+#: The number of accounts of an action, or of a change, that are named.
 _NAMED = 10
 
 #: With the accounts in place of the braces.
@@ -327,9 +328,9 @@ class MembershipReport(Result, TablesInNotebooks):
         verb = "is" if not self.rows and len(self.regions) == 1 else "are"
         lines = [f"{good}{count(len(self.regions), 'region')} {verb} as wanted; {'; '.join(parts) or nothing}"]
         lines += [f"  {region.region}: {region.problem}" for region in bad]
-        # A region's problem is shown once, and not again for each of its accounts.
+        # A region's problem is shown once, and not again for each of its accounts for which nothing was done.
         shown = {(region.region, region.problem) for region in bad}
-        rows = [row for row in self.failures if (row.region, row.problem) not in shown]
+        rows = [row for row in self.failures if row.done or (row.region, row.problem) not in shown]
         # Ids of accounts that were removed are from responses.
         lines += [printable(f"  {row.region} {row.account_id}: {row.problem}") for row in rows[:_SHOWN]]
         if len(rows) > _SHOWN:
@@ -361,7 +362,7 @@ class TeardownReport(Result, TablesInNotebooks):
         """Summarize deletions and failures in a few lines."""
         deleted = [region for region in self.regions if ActionKind.DELETE_GRAPH in region.done]
         maybe = sum(bool(region.maybe_done) for region in self.regions)
-        also = f"; {count(maybe, 'graph')} of which it is not known" if maybe else ""
+        also = f"; {count(maybe, 'graph')} of which it is not known whether it is gone" if maybe else ""
         unread = sum(region.graph_arn is None for region in self.failures)
         also += f"; {count(unread, 'region')} not looked at, where there may be more" if unread else ""
         lines = [f"{count(len(deleted), 'graph')} gone{also}"]
@@ -376,6 +377,12 @@ def _totals(numbers: Counter[ActionKind]) -> str:
 def count(number: int, noun: str) -> str:
     """Return a number with its noun: `1 graph`, `2 graphs`."""
     return f"{number:,} {noun if number == 1 else f'{noun}s'}"
+
+
+def named(ids: Sequence[str]) -> str:
+    """Return account ids as text, of which the first ones are named."""
+    more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
+    return f"{', '.join(ids[:_NAMED])}{more}"
 
 
 def _grouped(notes: Iterable[Note]) -> Iterable[Note]:
@@ -459,9 +466,7 @@ def _format_actions(actions: Iterable[Action], *, sends_email: bool) -> Iterable
         what = f"{phrase.format(*texts)}{f' ({more})' if more else ''}"
         if ids:
             # Removals are all named, so that they can be checked.
-            named = len(ids) if kind in _REMOVING else _NAMED
-            others = f" and {len(ids) - named} more" if len(ids) > named else ""
-            what = f"{what}: {', '.join(ids[:named])}{others}"
+            what = f"{what}: {', '.join(ids) if kind in _REMOVING else named(ids)}"
         yield what
 
 

@@ -25,17 +25,8 @@ from detective_async.api.models.members import (
 from detective_async.client.batches import max_items
 from detective_async.client.concurrency import unwrapped_task_group
 from detective_async.errors import ClientClosed, DetectiveError
-from detective_async.membership.actions import (
-    ActionKind,
-    MembershipReport,
-    Note,
-    Problem,
-    Reason,
-)
-from detective_async.membership.decisions import (
-    ADDING,
-    GraphFacts,
-)
+from detective_async.membership.actions import ActionKind, Problem, Reason
+from detective_async.membership.decisions import ADDING, GraphFacts
 from detective_async.membership.desired import MAX_MEMBERS, DesiredState
 from detective_async.membership.execution import (
     WAITS_FOR_KEYS,
@@ -58,7 +49,6 @@ from detective_async.membership.graphs import (
     find_graph,
     first_step,
     list_members,
-    not_known,
     not_planned,
 )
 from detective_async.membership.states import AccountState, Failure, Phase
@@ -105,8 +95,11 @@ class RegionRun:
     async def run(self) -> None:
         """Bring the region to its desired state as far as possible; what failed is in the reports."""
         problem, graph = self.problem, self.graph
+        if self.arn is None and problem is None and not self.desired.needs_graph(graph.region):
+            # Members are removed only where there are some.
+            return
         if problem is not None:
-            graph.problem = problem.text, problem.reason, problem.error
+            graph.add_problem(problem.text, problem.reason, problem.error)
         else:
             await self._recorded(self._find_or_make_graph())
             if self._unfinished:
@@ -124,9 +117,8 @@ class RegionRun:
         """End what has not ended yet: the time is over, or the work was cancelled."""
         graph = self.graph
         if self._unfinished:
-            unknown = [not_known(graph.maybe_done)] if graph.maybe_done else []
             failures = list(graph.failures.values())
-            more = "; ".join((*unknown, *dict.fromkeys(map(error_text, failures))))
+            more = "; ".join(dict.fromkeys(map(error_text, failures)))
             stopped = StoppedError(reason, f"{problem}: {more}" if more else problem)
             stopped.__cause__ = next(filter(None, map(library_error, failures)), None)
             graph.fail(stopped)
@@ -135,7 +127,7 @@ class RegionRun:
             self._end_accounts()
         for account in self.accounts:
             if not account.ended:
-                account.give_up(problem, reason, self._look_error)
+                account.give_up(problem, reason, self._look_error, self._facts)
 
     async def _recorded(self, work: Coroutine[Any, Any, None]) -> None:
         """Await work on the graph, and record its failure; if it is cancelled, it counts as unfinished."""
@@ -337,7 +329,7 @@ class RegionRun:
                     self._quota_error = error
                 raise
         else:
-            _record(kind, accounts, _by_account(response.members), response)
+            _record(kind, accounts, {member.account_id: member for member in response.members}, response)
             return
         # One account may be invalid, or there are too many: try the halves, so that the others succeed.
         half = len(accounts) // 2
@@ -412,7 +404,7 @@ class RegionRun:
         problem = self.graph.problem
         for account in self.accounts:
             if problem is not None and not account.ended:
-                account.end(*problem)
+                account.stop(*problem, self._facts)
 
 
 @define(eq=False)
@@ -421,22 +413,19 @@ class Application:
 
     Attributes:
         regions: the regions, in the order of the plan.
-        timeout: the seconds until the deadline.
-        notes: those of the plan.
         administrator_id: the account as which the plan was made.
     """
 
     execution: Execution
     regions: list[RegionRun]
-    timeout: float
-    notes: tuple[Note, ...]
     administrator_id: str | None
 
     async def run(self) -> None:
         """Apply the plan until everything has ended, or until the deadline."""
+        timeout = self.execution.wait.timeout
         try:
             with self.execution.ending():
-                async with asyncio.timeout(self.timeout), unwrapped_task_group() as group:
+                async with asyncio.timeout(timeout), unwrapped_task_group() as group:
                     await self._check_caller()
                     for region in self.regions:
                         group.create_task(self._run(region))
@@ -448,16 +437,7 @@ class Application:
                 region.end_unfinished("interrupted", Reason.INTERRUPTED)
             raise
         for region in self.regions:
-            region.end_unfinished(f"not done within {self.timeout:.10g} s", Reason.TIMED_OUT)
-
-    def report(self) -> MembershipReport:
-        """Return the results."""
-        return MembershipReport(
-            rows=tuple(account.report() for region in self.regions for account in region.accounts),
-            regions=tuple(region.graph.report() for region in self.regions),
-            notes=self.notes,
-            administrator_id=self.administrator_id,
-        )
+            region.end_unfinished(f"not done within {timeout:.10g} s", Reason.TIMED_OUT)
 
     async def _check_caller(self) -> None:
         """Let all regions fail if the client's credentials are those of another account than the plan is for."""
@@ -478,10 +458,6 @@ class Application:
 
 def _chunks(accounts: Sequence[AccountState], size: int = MAX_ACCOUNTS) -> Iterator[Sequence[AccountState]]:
     return (accounts[start : start + size] for start in range(0, len(accounts), size))
-
-
-def _by_account(members: list[MemberDetail]) -> dict[str, MemberDetail]:
-    return {member.account_id: member for member in members}
 
 
 def _record(

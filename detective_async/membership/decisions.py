@@ -50,6 +50,8 @@ class GraphFacts:
     organization: bool = False
     # None if there is no graph yet, and the client's account is not known.
     administrator_id: str | None = None
+    # Why a member is removed that should be none.
+    removal: Reason = Reason.NOT_IN_LIST
 
 
 @frozen
@@ -84,7 +86,7 @@ Decision = Do | Wait | Done | Blocked
 def decide(desired: DesiredMember | None, member: MemberDetail | None, facts: GraphFacts) -> Decision:
     """Return the next step for an account; a state is None if the account should not be, or is not, a member."""
     if desired is None:
-        return Done() if member is None else Do(ActionKind.REMOVE, Reason.NOT_IN_LIST)
+        return Done() if member is None else Do(ActionKind.REMOVE, facts.removal)
     if desired.account.account_id == facts.administrator_id:
         # The administrator's data is in its own graph without a membership.
         return Done()

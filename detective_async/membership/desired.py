@@ -36,6 +36,7 @@ from detective_async.settings.endpoints import check_region
 #: AWS's default quota of members per graph, which AWS can raise.
 MAX_MEMBERS = 1200
 _PACKAGES = Items(OneOf(DatasourcePackage), max_items=25, min_items=0)
+_REMOVED = Items(ACCOUNT_ID, min_items=0)
 
 MemberCredentials = Callable[[str], CredentialsSource] | Mapping[str, CredentialsSource]
 #: The accounts of one region.
@@ -51,6 +52,12 @@ def _packages(values: Iterable[DatasourcePackage | str]) -> tuple[DatasourcePack
     packages = list_if_iterable(values)
     _PACKAGES(packages, "datasource_packages")
     return tuple(dict.fromkeys(DatasourcePackage(package) for package in packages))
+
+
+def _removed(values: Iterable[str]) -> tuple[str, ...]:
+    removed = list_if_iterable(values)
+    _REMOVED(removed, "remove")
+    return tuple(dict.fromkeys(removed))
 
 
 def _tags(values: Mapping[str, str] | None) -> Mapping[str, str]:
@@ -167,6 +174,7 @@ class DesiredState:
     members: ByInvitation | ByOrganization
     datasource_packages: tuple[DatasourcePackage, ...] = field(converter=_packages)
     tags: Mapping[str, str] = field(converter=_tags)
+    remove: tuple[str, ...] = field(default=(), converter=_removed)
     remove_others: bool = field(default=False, validator=_check(Flag()))
     max_removals: int | None = field(default=None, validator=optional(_check(Integer(0))))
     retry_failed: bool = field(default=True, validator=_check(Flag()))
@@ -178,11 +186,27 @@ class DesiredState:
     def __attrs_post_init__(self) -> None:
         if not isinstance(self.members, ByInvitation | ByOrganization):
             raise ParameterError("members", f"expected ByInvitation or ByOrganization, got {shown(self.members)}")
+        if self.remove and self.remove_others:
+            raise ParameterError("remove", "cannot be given together with remove_others")
+        wanted = {one.account_id for accounts in self.accounts.values() for one in accounts.accounts}
+        for account_id in self.remove:
+            if account_id in wanted:
+                raise ParameterError("remove", f"account {account_id} is among the desired accounts, too")
 
     @property
     def organization(self) -> ByOrganization | None:
         """How members are added, if the graph is the organization's."""
         return self.members if isinstance(self.members, ByOrganization) else None
+
+    def makes_graph(self, region: str) -> bool:
+        """Return whether a region gets a graph: without accounts, only what there is is changed."""
+        accounts = self.accounts[region]
+        return bool(accounts.accounts or accounts.inactive)
+
+    def needs_graph(self, region: str) -> bool:
+        """Return whether a region without a graph lacks something; members that are to be removed are none there."""
+        auto_enable = None if self.organization is None else self.organization.auto_enable
+        return self.makes_graph(region) or bool(self.datasource_packages or self.tags) or auto_enable is not None
 
     def member(self, account: Account) -> DesiredMember:
         """Return the desired state of an account."""
@@ -220,11 +244,11 @@ def check_regions(regions: Iterable[str]) -> list[str]:
 
 
 def accounts_by_region(
-    accounts: Accounts | Mapping[str, Accounts], regions: Iterable[str]
+    accounts: Accounts | Mapping[str, Accounts], regions: Iterable[str], *, may_be_empty: bool
 ) -> dict[str, RegionAccounts]:
     """Return the accounts of each region of a plan, validated."""
     if not isinstance(accounts, Mapping):
-        checked = _check_accounts(accounts, "accounts")
+        checked = _check_accounts(accounts, "accounts", may_be_empty=may_be_empty)
         return dict.fromkeys(check_regions(regions), checked)
     if list_if_iterable(regions):
         raise ParameterError("regions", "must be left out if accounts is a mapping, whose keys are the regions")
@@ -233,14 +257,15 @@ def accounts_by_region(
     by_region: dict[str, RegionAccounts] = {}
     for region, some in accounts.items():
         check_region(region, "a key of accounts")
-        by_region[str(region)] = _check_accounts(some, f"accounts[{region!r}]")
+        by_region[str(region)] = _check_accounts(some, f"accounts[{region!r}]", may_be_empty=may_be_empty)
     return by_region
 
 
-def _check_accounts(accounts: Accounts, path: str) -> RegionAccounts:
+def _check_accounts(accounts: Accounts, path: str, *, may_be_empty: bool) -> RegionAccounts:
     given = list_if_iterable(accounts)
     changed = accounts.notes if isinstance(accounts, AccountList) else ()
-    DistinctItems(_check_account, "account_id")(given, path)
+    if given != [] or not may_be_empty:
+        DistinctItems(_check_account, "account_id")(given, path)
     behind = origins_of(accounts, given)
     inactive = {account_id: status for origin in behind for account_id, status in origin.inactive.items()}
     inactive |= {one.account_id: one.status for one in given if isinstance(one, OrganizationAccount) and not one.ok}

@@ -20,7 +20,7 @@ from detective_async.auth import CredentialsSource
 from detective_async.client.client import DetectiveClient
 from detective_async.client.identity import caller_account, has_other_keys, identified
 from detective_async.client.polling import Wait
-from detective_async.client.regions import RegionFinding, region_finding
+from detective_async.client.regions import RegionFinding, detective_regions, region_finding
 from detective_async.client.slots import SharedSlots
 from detective_async.errors import (
     AssumeRoleError,
@@ -33,6 +33,7 @@ from detective_async.errors import (
 )
 from detective_async.membership.actions import Note, Reason
 from detective_async.settings.clock import Clock
+from detective_async.settings.endpoints import partition_of
 
 #: The pauses grow slowly, so that an action follows soon after the change that allows it.
 _GROWTH = 1.25
@@ -42,6 +43,8 @@ _LONGEST_BACKOFF = 3.0
 #: Seconds, and the part of all time, for which STS is asked at most.
 _LONGEST_FOR_IDENTITY = 15.0
 _PART_FOR_IDENTITY = 0.25
+#: Seconds after which a look-up of keys does not keep others from starting any more.
+_LONGEST_TURN = 2.0
 #: The last read begins at the deadline, and may take this many seconds, or the timeout if that is less.
 _LAST_READ_LIMIT = 1.0
 #: What an error says of a region by itself -> the reason, and the same in words.
@@ -102,6 +105,7 @@ class Execution:
     Attributes:
         client: the administrator's client; retries patiently, unless its policy or the environment says otherwise.
         slots: held during each call. The client has no such limit: its timeouts would include the wait.
+        turns: those of looking up keys, which may hang for one account and not for others.
         wait: the deadline of it all.
         hosts_are_known: whether the hosts of the regions have responded before, so that one that is not found is an
             outage.
@@ -112,6 +116,7 @@ class Execution:
 
     client: DetectiveClient = field(converter=_patient)
     slots: SharedSlots
+    turns: asyncio.Semaphore
     wait: Wait
     hosts_are_known: bool = False
     sources: dict[str, CredentialsSource] = field(init=False, repr=False, factory=dict)
@@ -119,6 +124,8 @@ class Execution:
     acted: bool = field(init=False, default=False)
     # The id of an access key -> its account.
     _key_owners: dict[str, str] = field(init=False, repr=False, factory=dict)
+    # The accounts whose look-ups take long.
+    _slow: set[str | None] = field(init=False, factory=set)
 
     @classmethod
     def start(
@@ -132,7 +139,7 @@ class Execution:
     ) -> "Execution":
         """Begin, with so many seconds until the deadline."""
         wait = Wait(client._transport.clock, timeout, growth=_GROWTH, shrinks=True)  # noqa: SLF001 - of our own class
-        return cls(client, SharedSlots(concurrency, regions), wait, hosts_are_known)
+        return cls(client, SharedSlots(concurrency, regions), asyncio.Semaphore(concurrency), wait, hosts_are_known)
 
     @property
     def clock(self) -> Clock:
@@ -142,11 +149,39 @@ class Execution:
     async def identified(self, client: DetectiveClient) -> tuple[str, DetectiveClient]:
         """Return whose credentials a client has, and a client that stays with that account."""
         try:
-            return await identified(client, self._key_owners)
+            async with self._look_up(client):
+                return await identified(client, self._key_owners)
         except DetectiveError as error:
             # Asking changes nothing.
             error.outcome_unknown = False
             raise
+
+    @asynccontextmanager
+    async def _look_up(self, client: DetectiveClient) -> AsyncIterator[None]:
+        """Take a turn for a look-up of a client's keys, which ends early if that takes long."""
+        whose, is_over = client._transport.account_id, False  # noqa: SLF001 - of our own class
+
+        def end() -> None:
+            nonlocal is_over
+            if not is_over:
+                is_over = True
+                self.turns.release()
+
+        def go_on_without() -> None:
+            self._slow.add(whose)
+            end()
+
+        await self.turns.acquire()
+        if whose in self._slow:
+            # It has been waited for in another region.
+            end()
+        timer = asyncio.get_running_loop().call_later(_LONGEST_TURN, go_on_without)
+        try:
+            yield
+            self._slow.discard(whose)
+        finally:
+            timer.cancel()
+            end()
 
     async def caller(self) -> str:
         """Return the account of the client's credentials, which STS is asked for.
@@ -187,7 +222,9 @@ class Execution:
                 async with self.acting(client.region, note_unknown):
                     return await call(pinned)
             except ServiceError as error:
-                if not await has_other_keys(client, pinned, error) or not await wait.pause():
+                async with self._look_up(client):
+                    is_renewed = await has_other_keys(client, pinned, error)
+                if not is_renewed or not await wait.pause():
                     raise
 
     @asynccontextmanager
@@ -323,6 +360,12 @@ async def identify(execution: Execution) -> str | None:
 def sts_is_silent() -> StoppedError:
     """Return the error for an STS that sends no response."""
     return StoppedError(Reason.NO_RESPONSE, "it is not known whose credentials these are: STS does not respond")
+
+
+async def named_regions(client: DetectiveClient, regions: Iterable[str] | str) -> tuple[Iterable[str], bool]:
+    """Return regions, and whether they are all of botocore's list, for which `all` stands."""
+    is_all = isinstance(regions, str) and regions == "all"
+    return await detective_regions(partition_of(client.region)) if is_all else regions, is_all
 
 
 def notes_on_closed(errors: Mapping[str, BaseException | None]) -> dict[str, Note]:

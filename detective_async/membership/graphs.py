@@ -17,7 +17,7 @@ from detective_async.api.models.exceptions import AccessDeniedException, Validat
 from detective_async.api.models.members import MemberDetail
 from detective_async.client.client import DetectiveClient
 from detective_async.client.polling import Wait
-from detective_async.errors import ClientClosed, DetectiveError
+from detective_async.errors import DetectiveError
 from detective_async.membership.actions import Action, ActionKind, Reason, RegionReport
 from detective_async.membership.desired import ByOrganization, DesiredState
 from detective_async.membership.execution import (
@@ -73,8 +73,7 @@ class Graph:
         auto_enable: what the setting of that name was set to; None if it was not.
         failures: what has kept its steps from ending so far, by step, and that of their reads apart, so that it does
             not replace the error of a change; by None of finding it.
-        made: whether this run has made it.
-        problem: why it is not as desired, and that as a reason and an error; None if it is.
+        made: whether this run has asked to make it, so that AWS starts all its packages.
     """
 
     execution: Execution
@@ -89,7 +88,7 @@ class Graph:
     auto_enable: bool | None = None
     failures: dict[str | None, Exception] = Factory(dict)
     made: bool = False
-    problem: tuple[str, Reason, Exception | None] | None = None
+    _problem: tuple[str, Reason, Exception | None] | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
         self.client = self.execution.client_in(self.region)
@@ -122,12 +121,22 @@ class Graph:
         self.arn = found
         return found
 
+    @property
+    def problem(self) -> tuple[str, Reason, Exception | None] | None:
+        """Why it is not as desired, and that as a reason and an error; None if it is."""
+        if self._problem is None or not self.maybe_done:
+            return self._problem
+        return f"{not_known(self.maybe_done)}; {self._problem[0]}", *self._problem[1:]
+
     def fail(self, error: Exception) -> None:
         """Add a problem."""
-        text, reason, cause = error_text(error), reason_of(error), library_error(error)
-        if self.problem is not None:
-            text, reason, cause = f"{self.problem[0]}; {text}", self.problem[1], self.problem[2] or cause
-        self.problem = text, reason, cause
+        self.add_problem(error_text(error), reason_of(error), library_error(error))
+
+    def add_problem(self, text: str, reason: Reason, cause: Exception | None) -> None:
+        """Add a problem that has a text already."""
+        if self._problem is not None:
+            text, reason, cause = f"{self._problem[0]}; {text}", self._problem[1], self._problem[2] or cause
+        self._problem = text, reason, cause
 
     def report(self) -> RegionReport:
         """Return the result."""
@@ -208,16 +217,10 @@ class Step(ABC):
 
         Raises:
             DetectiveError: the error, if it does not pass.
-            StoppedError: the same of an action of which nobody knows whether it was carried out.
         """
-        if self.is_transient(error):
-            self.graph.failures[self.reading if is_read(error) else self.kind] = error
-        elif self.kind in self.graph.maybe_done and not isinstance(error, ClientClosed):
-            raise StoppedError(
-                reason_of(error), f"it is not known whether {str(self.kind)!r} was carried out; {error_text(error)}"
-            ) from error
-        else:
+        if not self.is_transient(error):
             raise error
+        self.graph.failures[self.reading if is_read(error) else self.kind] = error
 
     def is_transient(self, error: DetectiveError) -> bool:
         """Return whether it is worth trying again after an error."""
@@ -247,13 +250,13 @@ class CreateGraph(Step):
         """Create it, with the desired tags."""
         # The keys may have been renewed to those of another account since they were checked.
         self.wait_for_keys()
+        self.graph.made = True
         response = await self.execution.act_identified(
             self.client,
             lambda owner: self.check(owner, self.graph.administrator_id),
             self.note_unknown,
             lambda client: client.create_graph(tags=self.desired.tags or None),
         )
-        self.graph.made = True
         # Not looked for: it may not be listed yet.
         self.graph.arn = response.graph_arn
 
@@ -293,10 +296,10 @@ class EnableAdministrator(Step):
         self.wait_for_keys()
         owner, _ = await self.execution.identified(self.client)
         self.check(owner, self._account_id)
-        async with self.execution.acting(self.graph.region, self.note_unknown):
-            await self._management.enable_organization_admin_account(self._account_id)
         # If it had one before, that becomes the organization's.
         self.graph.made = self.graph.arn is None
+        async with self.execution.acting(self.graph.region, self.note_unknown):
+            await self._management.enable_organization_admin_account(self._account_id)
 
     def is_transient(self, error: DetectiveError) -> bool:
         """Return True also while another delegation settles, or a former graph is being deleted."""
@@ -501,7 +504,7 @@ async def carry_out(step: Step, wait: Wait) -> None:
 
 def not_known(kinds: Iterable[ActionKind]) -> str:
     """Return the text for actions of which nobody knows whether they were carried out."""
-    return f"it is not known whether {' and '.join(repr(str(kind)) for kind in kinds)} was carried out"
+    return f"it is not known whether {' and '.join(repr(str(kind)) for kind in kinds)} was carried out: plan again"
 
 
 def not_planned(kind: ActionKind, names: Iterable[str] = ()) -> StoppedError:

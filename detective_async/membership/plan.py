@@ -6,11 +6,11 @@ from typing import Any
 from attrs import evolve, field, frozen
 
 from detective_async.api.models.base import TablesInNotebooks
+from detective_async.api.models.constraints import list_if_iterable
 from detective_async.api.models.datasources import DatasourcePackage
 from detective_async.client.client import DetectiveClient
 from detective_async.client.concurrency import unwrapped_task_group
 from detective_async.client.polling import check_timeout
-from detective_async.client.regions import detective_regions
 from detective_async.errors import ParameterError
 from detective_async.events import ProgressCallback, ProgressCounter, is_plain_callable
 from detective_async.membership.actions import (
@@ -32,17 +32,17 @@ from detective_async.membership.desired import (
     accounts_by_region,
     check_regions,
 )
-from detective_async.membership.execution import Delegation, Execution, identify, notes_on_closed
+from detective_async.membership.execution import Delegation, Execution, identify, named_regions, notes_on_closed
 from detective_async.membership.graphs import Graph
 from detective_async.membership.region_plans import (
     RegionPlan,
     confirm_removals,
     notes_on_accounts,
+    notes_on_no_members,
     notes_on_second_attempts,
     require_one_administrator,
 )
 from detective_async.membership.states import AccountState
-from detective_async.settings.endpoints import partition_of
 
 #: Seconds for which reads that fail transiently are tried again.
 _TIMEOUT = 60.0
@@ -133,7 +133,12 @@ class MembershipPlan(TablesInNotebooks):
         try:
             await application.run()
         finally:
-            report = application.report()
+            report = MembershipReport(
+                rows=tuple(account.report() for region in application.regions for account in region.accounts),
+                regions=tuple(region.graph.report() for region in application.regions),
+                notes=self.notes,
+                administrator_id=self.administrator_id,
+            )
             self._reports[:] = [report]
         return report
 
@@ -168,7 +173,7 @@ class MembershipPlan(TablesInNotebooks):
             )
         total = sum(len(region.accounts) for region in regions)
         counter.append(ProgressCounter(progress, total, execution.clock.monotonic))
-        return Application(execution, regions, timeout, self.notes, self.administrator_id)
+        return Application(execution, regions, self.administrator_id)
 
     def _states(
         self,
@@ -207,6 +212,7 @@ async def plan_membership(
     members: ByInvitation | ByOrganization = ByInvitation(),
     datasource_packages: Iterable[DatasourcePackage | str] = (),
     tags: Mapping[str, str] | None = None,
+    remove: Iterable[str] = (),
     remove_others: bool = False,
     max_removals: int | None = None,
     retry_failed: bool = True,
@@ -237,8 +243,12 @@ async def plan_membership(
         members: how accounts become members, and as whom: `ByInvitation` or `ByOrganization`.
         datasource_packages: data source packages to start; others remain as they are.
         tags: tags to set on the graphs; others remain as they are.
-        remove_others: whether to remove members that are not among the desired accounts. None is removed if any of
-            the accounts is from a list of which lines could not be read (see `read_accounts`).
+        remove: the ids of accounts to remove where they are members; other members are left alone. `accounts` may be
+            empty then: no graph is made, and a region where none of them is a member needs nothing. Accounts of the
+            organization can be removed, too, and be enabled again by another plan.
+        remove_others: whether to remove members that are not among the desired accounts; not together with `remove`.
+            By neither of the two is any member removed if any of the accounts is from a list of which lines could not
+            be read (see `read_accounts`).
         max_removals: the most memberships that may be removed, in all regions together. If there are more, or it is
             None, they become problems, and none is removed.
         retry_failed: whether accounts whose verification failed are removed and invited again with the same address,
@@ -259,13 +269,14 @@ async def plan_membership(
         ConfigurationError: `regions` is `all`, and botocore knows none.
         ClientClosed: the client was closed.
     """
-    every_region = isinstance(regions, str) and regions == "all" and not isinstance(accounts, Mapping)
-    names = await detective_regions(partition_of(client.region)) if every_region else regions
+    removed = list_if_iterable(remove)
+    names, every_region = await named_regions(client, regions)
     desired = DesiredState(
-        accounts=accounts_by_region(accounts, names),
+        accounts=accounts_by_region(accounts, names, may_be_empty=bool(removed)),
         members=members,
         datasource_packages=datasource_packages,
         tags=tags,
+        remove=removed,
         remove_others=remove_others,
         max_removals=max_removals,
         retry_failed=retry_failed,
@@ -287,8 +298,9 @@ async def plan_packages(
 ) -> MembershipPlan:
     """Plan to start data source packages of the graphs in some regions, for all their members; changes nothing.
 
-    Packages that are started stay so; applying the plan waits until the others are. A region without a graph is among
-    the problems.
+    Packages that are started stay so; applying the plan waits until the others are. AWS does not say that a package is
+    being started: a plan that is made then has it again, and one for other packages may stop it. So plan all packages
+    together, and wait for their start. A region without a graph is among the problems.
 
     API operations: GetCallerIdentity of STS, ListGraphs, ListDatasourcePackages.
 
@@ -304,8 +316,8 @@ async def plan_packages(
         ConfigurationError: `regions` is `all`, and botocore knows none.
         ClientClosed: the client was closed.
     """
-    every_region = isinstance(regions, str) and regions == "all"
-    names = check_regions(await detective_regions(partition_of(client.region)) if every_region else regions)
+    given, every_region = await named_regions(client, regions)
+    names = check_regions(given)
     desired = DesiredState(
         accounts=dict.fromkeys(names, RegionAccounts()),
         members=ByInvitation(),
@@ -341,6 +353,7 @@ async def _make(
         notes += closed.values()
         plans = [plan for plan in plans if plan.region not in closed]
     require_one_administrator(plans)
+    notes += notes_on_no_members(desired, plans, administrator_id)
     confirm_removals(plans, desired)
     notes += notes_on_second_attempts(plans, sends_email=not desired.disable_email_notification)
     return MembershipPlan(

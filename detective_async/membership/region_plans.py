@@ -82,25 +82,27 @@ class RegionPlan:
         wanted = self.desired.members.administrator_id
         check_account(self.caller, wanted)
         members = await self.execution.until_read(self._read)
-        facts = GraphFacts(self.desired.organization is not None, self.owner or self.caller or wanted)
+        removal = Reason.TO_BE_REMOVED if self.desired.remove else Reason.NOT_IN_LIST
+        facts = GraphFacts(self.desired.organization is not None, self.owner or self.caller or wanted, removal)
         self._plan_members(members, facts)
 
     async def _read(self) -> Mapping[str, MemberDetail]:
         """Read the graph and its members, and plan the actions on the graph."""
         self.actions.clear()
-        graph, wanted = self.graph, self.desired.members.administrator_id
-        first = first_step(graph)
-        if first is None:
+        graph, desired = self.graph, self.desired
+        is_missing = False
+        if not desired.makes_graph(self.region):
+            if await graph.find() is None:
+                if desired.needs_graph(self.region):
+                    raise StoppedError(Reason.NO_GRAPH, "the client's account has no graph here")
+                return {}
+        elif (first := first_step(graph)) is None:
             await find_organization_graph(graph)
-            is_missing = False
-        else:
-            is_missing = bool(await first.missing())
-        if first is not None and is_missing:
-            if not self._makes_graphs:
-                raise StoppedError(Reason.NO_GRAPH, "the client's account has no graph here")
+        elif await first.missing():
+            is_missing = True
             if graph.arn is None:
                 await self._require_caller()
-            self._add_first(first.kind, first.reason, wanted)
+            self._add_first(first.kind, first.reason, desired.members.administrator_id)
         for kind in GRAPH_STEPS:
             step = kind(graph)
             # The setting can be read of an organization's graph only.
@@ -111,7 +113,7 @@ class RegionPlan:
                 self.actions.append(
                     Action(step.kind, self.region, reason=step.reason, detail=", ".join(items), items=items)
                 )
-        if graph.arn is None or not self._makes_graphs:
+        if graph.arn is None or not (desired.makes_graph(self.region) or desired.remove):
             return {}
         return await list_members(self.execution, graph.client, graph.arn)
 
@@ -128,12 +130,6 @@ class RegionPlan:
         check_account(caller, self.desired.members.administrator_id)
         self.caller = self.graph.administrator_id = caller
 
-    @property
-    def _makes_graphs(self) -> bool:
-        # Without accounts, only what there is is changed.
-        accounts = self.desired.accounts[self.region]
-        return bool(accounts.accounts or accounts.inactive)
-
     def _add_first(self, kind: ActionKind, reason: Reason, administrator_id: str | None) -> None:
         tags = self.desired.tags if kind is ActionKind.CREATE_GRAPH else {}
         account_id = administrator_id if kind is ActionKind.ENABLE_ADMINISTRATOR else None
@@ -143,8 +139,9 @@ class RegionPlan:
     def _plan_members(self, members: Mapping[str, MemberDetail], facts: GraphFacts) -> None:
         given = self.desired.accounts[self.region]
         accounts = {account.account_id: account for account in given.accounts}
-        kept = {*accounts, *given.inactive}
-        others = [one for one in members if one not in kept] if self.desired.remove_others else []
+        others = [one for one in self.desired.remove if one in members]
+        if self.desired.remove_others:
+            others = [one for one in members if one not in accounts and one not in given.inactive]
         for account_id in (*accounts, *others):
             account, member = accounts.get(account_id), members.get(account_id)
             actions, blocked = foresee(None if account is None else self.desired.member(account), member, facts)
@@ -200,12 +197,30 @@ def notes_on_accounts(desired: DesiredState, administrator_id: str | None) -> li
             account_id=account_id,
         )
         for account_id, status in inactive.items()
+        if account_id not in desired.remove
     ]
     listed = {one.account_id for accounts in desired.accounts.values() for one in accounts.accounts}
     if administrator_id in listed:
         text = f"account {administrator_id} is the administrator itself, whose data is in its own graph already"
         notes.append(Note(Reason.OWN_ACCOUNT, text, account_id=administrator_id))
     return notes
+
+
+def notes_on_no_members(
+    desired: DesiredState, plans: Sequence[RegionPlan], administrator_id: str | None
+) -> Iterable[Note]:
+    """Return notes if accounts that are to be removed are members nowhere: removed before, or mistyped."""
+    if administrator_id in desired.remove:
+        text = f"account {administrator_id} is the administrator itself, and no member: a teardown deletes its graphs"
+        yield Note(Reason.OWN_ACCOUNT, text, account_id=administrator_id)
+    if not plans or any(plan.error for plan in plans):
+        return
+    found = {administrator_id, *(one.account_id for plan in plans for one in plan.actions)}
+    found |= {one.account_id for plan in plans for one in plan.problems}
+    names = ", ".join(one for one in desired.remove if one not in found)
+    if names:
+        where = ", ".join(plan.region for plan in plans)
+        yield Note(Reason.NOT_A_MEMBER, f"{names}: no member in {where}: nothing to remove")
 
 
 def notes_on_second_attempts(plans: Iterable[RegionPlan], *, sends_email: bool) -> Iterable[Note]:
@@ -249,9 +264,11 @@ def confirm_removals(plans: Sequence[RegionPlan], desired: DesiredState) -> None
         reason = Reason.REMOVAL_NOT_CONFIRMED
         number = len(removals)
         confirmed = "" if desired.max_removals is None else f", and not {desired.max_removals}"
+        what = f"{count(number, 'membership')}{confirmed}"
         text = (
-            f"it is not in the list, and would be removed: pass max_removals={len(removals)} to remove "
-            f"{count(len(removals), 'membership')}{confirmed}"
+            f"it would be removed: pass max_removals={number} to remove {what}"
+            if desired.remove
+            else f"it is not in the list, and would be removed: pass max_removals={number} to remove {what}"
         )
     else:
         return

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from attrs import Factory, define, evolve, frozen
 
-from detective_async.api.models.members import MemberDetail, MemberDisabledReason, MemberStatus
+from detective_async.api.models.members import InvitationType, MemberDetail, MemberDisabledReason, MemberStatus
 from detective_async.api.wire.error_responses import message_text
 from detective_async.client import polling
 from detective_async.errors import DetectiveError
@@ -39,7 +39,6 @@ _PASSING = re.compile(
 #: shorter wait.
 _IN_EFFECT = re.compile(r"already a member|not a member", re.IGNORECASE)
 _HALF_INVITED = "it was removed, but not invited again"
-_DECLINED = "it was invited, but is not a member: it may have declined the invitation"
 
 
 class Phase(enum.Enum):
@@ -116,13 +115,14 @@ class AccountState:
     _removed: MemberDetail | None = None
     # The account when AWS was asked to check its volume again.
     _monitored: MemberDetail | None = None
-    # Whether it was a member in any look since then, and since when it is missing all the same.
-    _was_member: bool = False
+    # Whether its state is known since its last action; whether it was a member in any look since then, and since when
+    # it is missing all the same.
     _was_seen: bool = False
+    _was_member: bool = False
     _missing_since: float | None = None
     # Why it is not as desired, while that may still change by itself.
     _blocked_so_far: Blocked | None = None
-    # When the last action was carried out.
+    # When the last action was carried out, or seen to have been.
     _acted_at: float = 0.0
     _pauses: Iterator[float] | None = None
 
@@ -174,7 +174,6 @@ class AccountState:
         """Record an action that was carried out, and the state that the response has."""
         self.failure = self._pauses = None
         self._note_done(kind)
-        self._acted_at = self._now
         if kind in ADDING or kind is ActionKind.REINVITE:
             self._invited = member
         self._missing_since, self._was_member = None, False
@@ -189,9 +188,8 @@ class AccountState:
         """Record an action that was carried out, and whose response does not have the state that follows."""
         self.failure = self._pauses = None
         self._note_done(kind)
-        self._acted_at = self._now
         self._monitored = self.member
-        self.phase = Phase.UNSEEN
+        self.phase, self._was_seen = Phase.UNSEEN, False
 
     def fail(self, kind: ActionKind, error: DetectiveError) -> None:
         """Record an error; the state is looked at before the next decision."""
@@ -216,11 +214,13 @@ class AccountState:
         )
         self.phase = Phase.UNSEEN
 
-    def give_up(self, problem: str, reason: Reason, look_error: DetectiveError | None) -> None:
+    def give_up(self, problem: str, reason: Reason, look_error: DetectiveError | None, facts: GraphFacts) -> None:
         """End processing before it is done, with the last failure, of an action or of looking at the members."""
+        if self._end_as_wanted(facts):
+            return
         if reason is Reason.TIMED_OUT and self._invited is not None and self._is_lost:
             self.member = None
-            self.end(f"{problem}: {_DECLINED}", Reason.DECLINED)
+            self.end(f"{problem}: {_declined(self._invited)}", Reason.DECLINED)
             return
         blocked = self._blocked_so_far
         if reason is Reason.TIMED_OUT and blocked is not None and self.failure is None:
@@ -230,16 +230,19 @@ class AccountState:
         text = None if error is None else error_text(error)
         if self.failure is not None:
             text, error = self.failure.text, self.failure.error
-        if self.maybe_done:
-            seen = f"{not_known(self.maybe_done)}; before, the account was"
-        elif self._is_half_invited:
-            seen = f"{_HALF_INVITED}; the account is"
-        elif self.done and text is None:
-            seen = f"{str(self.done[-1])!r} was done, but the account is"
+        done = f"{str(self.done[-1])!r} was done" if self.done and not self._half_done and text is None else ""
+        if self._was_seen:
+            is_or_was = "was" if self.maybe_done else "is"
+            seen = f"{done and f'{done}, but '}the account {is_or_was} {describe_status(self.member)}"
         else:
-            seen = "the account is"
-        status = describe_status(self.member) if self._was_seen else "not looked at"
-        self.end(f"{problem}: {seen} {status}{'' if text is None else f'; {text}'}", reason, error)
+            seen = f"{done}, and the account was not looked at since" if done else "the account was not looked at"
+        self.end(f"{problem}: {seen}{'' if text is None else f'; {text}'}", reason, error)
+
+    def stop(self, problem: str, reason: Reason, error: Exception | None, facts: GraphFacts) -> None:
+        """End processing because of the region's problem, which does not hide the account's own."""
+        if not self._end_as_wanted(facts):
+            own = "" if self.failure is None else f"; {self.failure.text}"
+            self.end(f"{problem}{own}", reason, error)
 
     def end(self, problem: str | None = None, reason: Reason | None = None, error: Exception | None = None) -> None:
         """End processing."""
@@ -251,6 +254,8 @@ class AccountState:
     def report(self) -> AccountReport:
         """Return the result."""
         problem, reason, error = self.outcome or (None, None, None)
+        if problem is not None and self._half_done:
+            problem = f"{self._half_done}; {problem}"
         return AccountReport(
             account_id=self.account_id,
             region=self.region,
@@ -278,6 +283,13 @@ class AccountState:
     def _is_half_invited(self) -> bool:
         return self.desired is not None and ActionKind.REMOVE in self.done
 
+    @property
+    def _half_done(self) -> str:
+        """What was done, or may have been, besides the last failure; empty if that says all."""
+        if not self._is_half_invited:
+            return not_known(self.maybe_done) if self.maybe_done else ""
+        return "it was removed, and may have been invited again: plan again" if self.maybe_done else _HALF_INVITED
+
     def _note_done(self, kind: ActionKind) -> None:
         if kind is ActionKind.REINVITE and self._is_half_invited:
             # The removal was its first half.
@@ -285,6 +297,14 @@ class AccountState:
         if kind in self.maybe_done:
             self.maybe_done.remove(kind)
         self.done.append(kind)
+        self._acted_at = self._now
+
+    def _end_as_wanted(self, facts: GraphFacts) -> bool:
+        """End processing if the account is as wanted, and that was only not decided on any more; return whether so."""
+        is_wanted = self.phase is Phase.SEEN and isinstance(decide(self._desired_now(), self.member, facts), Done)
+        if is_wanted:
+            self.end()
+        return is_wanted
 
     def _next_attempt(self) -> float:
         if self._pauses is None:
@@ -324,8 +344,7 @@ class AccountState:
         elif self._now < failure.until:
             self.phase = Phase.UNSEEN
         else:
-            before = not_known(self.maybe_done) if self.maybe_done else _HALF_INVITED if self._is_half_invited else ""
-            self.end(f"{before}; {failure.text}" if before else failure.text, failure.reason, failure.error)
+            self.end(failure.text, failure.reason, failure.error)
         return None
 
     def _is_out_of_date(self, member: MemberDetail | None) -> bool:
@@ -334,11 +353,9 @@ class AccountState:
             return self._is_missing_by_mistake()
         self._missing_since = None
         at = member.invited_time
-        if at is None:
-            return False
-        if self._invited is not None:
-            return self._invited.invited_time is not None and at < self._invited.invited_time
-        removed = None if self._removed is None else self._removed.invited_time
+        invited, removed = (None if one is None else one.invited_time for one in (self._invited, self._removed))
+        if at is None or invited is not None:
+            return at is not None and invited is not None and at < invited
         return removed is not None and at <= removed
 
     def _is_missing_by_mistake(self) -> bool:
@@ -353,7 +370,7 @@ class AccountState:
         if self._invited is None:
             return False
         self.member = None
-        self.end(_DECLINED, Reason.DECLINED)
+        self.end(_declined(self._invited), Reason.DECLINED)
         return True
 
     def _may_still_change(self) -> bool:
@@ -366,6 +383,12 @@ class AccountState:
             return is_unchanged and self._now < self._acted_at + _VOLUME_CHECK
         # After the acceptance, a volume may not be known yet.
         return member.disabled_reason == MemberDisabledReason.VOLUME_UNKNOWN and self._now < self._acted_at + _ENABLING
+
+
+def _declined(invited: MemberDetail) -> str:
+    if invited.invitation_type == InvitationType.ORGANIZATION:
+        return "it was enabled, but is not a member: it may have left the organization"
+    return "it was invited, but is not a member: it may have declined the invitation"
 
 
 def _shows_effect(kind: ActionKind, member: MemberDetail | None) -> bool:

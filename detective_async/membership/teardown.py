@@ -13,7 +13,6 @@ from detective_async.api.models.members import InvitationType, MemberStatus
 from detective_async.client.client import DetectiveClient
 from detective_async.client.concurrency import unwrapped_task_group
 from detective_async.client.polling import check_timeout
-from detective_async.client.regions import detective_regions
 from detective_async.errors import ClientClosed, DetectiveError, ParameterError
 from detective_async.membership.actions import (
     Action,
@@ -26,6 +25,7 @@ from detective_async.membership.actions import (
     TeardownReport,
     count,
     format_plan,
+    named,
     plan_data,
 )
 from detective_async.membership.desired import check_regions
@@ -35,14 +35,14 @@ from detective_async.membership.execution import (
     error_text,
     identify,
     library_error,
+    named_regions,
     notes_on_closed,
     reason_of,
 )
 from detective_async.membership.graphs import administrator_of, check_account, find_graph, list_members
-from detective_async.settings.endpoints import partition_of
 
 _TIMEOUT = 60.0
-_MAY_BE_GONE = "it may be gone"
+_MAY_BE_GONE = "it may be gone: plan again"
 _ACCEPTED = frozenset({MemberStatus.ENABLED, MemberStatus.ACCEPTED_BUT_DISABLED})
 _WARNING = """\
 DeleteGraph cannot be undone. It deletes the data of up to a year, with all investigations, for the
@@ -65,11 +65,26 @@ class GraphToDelete(PlainData):
     graph_arn: str
     members: int
     invitations: int = 0
+    # Who they are.
+    _member_ids: frozenset[str] = field(default=frozenset(), alias="member_ids", repr=False)
+    _invited_ids: frozenset[str] = field(default=frozenset(), alias="invited_ids", repr=False)
 
     def __str__(self) -> str:
         """Return the numbers as text."""
         invited = f" and {count(self.invitations, 'invitation')}" if self.invitations else ""
         return f"{count(self.members, 'member')}{invited}"
+
+    def changes_to(self, now: "GraphToDelete") -> list[str]:
+        """Return the differences to what the graph is now, as text."""
+        return [
+            f"{verb} {count(len(ids), noun)} ({named(sorted(ids))})"
+            for noun, before, after in (
+                ("member", self._member_ids, now._member_ids),  # noqa: SLF001 - of our own class
+                ("invitation", self._invited_ids, now._invited_ids),  # noqa: SLF001 - of our own class
+            )
+            for verb, ids in (("gained", after - before), ("lost", before - after))
+            if ids
+        ]
 
 
 @frozen(kw_only=True)
@@ -195,8 +210,8 @@ async def plan_teardown(
         ConfigurationError: `regions` is `all`, and botocore knows none.
         ClientClosed: the client was closed.
     """
-    every_region = isinstance(regions, str) and regions == "all"
-    names = check_regions(await detective_regions(partition_of(client.region)) if every_region else regions)
+    given, every_region = await named_regions(client, regions)
+    names = check_regions(given)
     Integer(1)(concurrency, "concurrency")
     check_timeout(timeout)
     execution = Execution.start(client, concurrency, names, timeout)
@@ -244,10 +259,13 @@ async def _find(execution: Execution, region: str) -> GraphToDelete | Problem | 
 
 async def _read(execution: Execution, client: DetectiveClient, graph_arn: str) -> GraphToDelete:
     members = await list_members(execution, client, graph_arn)
-    invitations = sum(
-        one.status not in _ACCEPTED and one.invitation_type != InvitationType.ORGANIZATION for one in members.values()
+    invited = frozenset(
+        account_id
+        for account_id, one in members.items()
+        if one.status not in _ACCEPTED and one.invitation_type != InvitationType.ORGANIZATION
     )
-    return GraphToDelete(client.region, graph_arn, len(members) - invitations, invitations)
+    joined = members.keys() - invited
+    return GraphToDelete(client.region, graph_arn, len(joined), len(invited), frozenset(joined), invited)
 
 
 @define(eq=False)
@@ -256,7 +274,7 @@ class _Deletion:
 
     execution: Execution
     graph: GraphToDelete
-    # Whether it has as many members as the plan shows; asked once, because they disappear with the graph.
+    # Whether it has the members that the plan counts; asked once, because they disappear with the graph.
     _is_checked: bool = field(init=False, default=False)
     # Whether a request without a response may have deleted it, which errors after it do not undo.
     _may_be_gone: bool = field(init=False, default=False)
@@ -271,7 +289,7 @@ class _Deletion:
         """The result so far."""
         text, reason, error = self._problem or (None, None, None)
         maybe = self._may_be_gone and not self._is_gone
-        if text is not None and maybe and _MAY_BE_GONE not in text:
+        if text is not None and maybe:
             text = f"{_MAY_BE_GONE}; {text}"
         return RegionReport(
             region=self.graph.region,
@@ -310,7 +328,7 @@ class _Deletion:
         """Delete the graph, and return whether it is gone."""
         try:
             async with self.execution.acting(self.graph.region, self._note_unknown):
-                self._end(f"interrupted while it was being deleted: {_MAY_BE_GONE}", Reason.INTERRUPTED)
+                self._end("interrupted while it was being deleted", Reason.INTERRUPTED)
                 await client.delete_graph(self.graph.graph_arn)
         except ResourceNotFoundException as error:
             # An earlier attempt, or somebody else, has deleted it; or the keys are those of another account by now.
@@ -323,36 +341,39 @@ class _Deletion:
         """Return whether the graph is gone, and not only not found by one request.
 
         Raises:
+            DetectiveError: it cannot be known now.
             StoppedError: the client has the credentials of another account.
         """
-        found = await find_graph(self.execution, client)
+        # Other keys do not list it either.
+        owner, pinned = await self.execution.identified(client)
+        check_account(owner, administrator_of(self.graph.graph_arn))
+        found = await find_graph(self.execution, pinned)
         if found == self.graph.graph_arn:
             return False
-        check_account(await identify(self.execution), administrator_of(self.graph.graph_arn))
         self._is_gone, self._problem = True, None
         if found is not None:
             self._end("the graph is gone, but the account has another one now: plan again", Reason.NOT_PLANNED)
         return True
 
     async def _check_members(self, client: DetectiveClient) -> bool:
-        """Return whether the graph has as many members as the plan shows, and record it if not."""
+        """Return whether the graph has the members that the plan counts, and record it if not."""
         try:
             now = await _read(self.execution, client, self.graph.graph_arn)
         except ResourceNotFoundException:
             # It is gone, or not seen everywhere yet: its deletion says which.
             now = self.graph
-        self._is_checked = now == self.graph
-        if not self._is_checked:
-            self._end(f"the graph has {now} now, and not {self.graph} as in the plan: plan again", Reason.NOT_PLANNED)
+        changes = self.graph.changes_to(now)
+        self._is_checked = not changes
+        if changes:
+            self._end(f"since the plan, the graph has {' and '.join(changes)}: plan again", Reason.NOT_PLANNED)
         return self._is_checked
 
     def time_out(self, timeout: float) -> None:
         """End what has not ended: the time is over."""
         if self._problem is not None and self._problem[1] is Reason.INTERRUPTED:
             error = self._last_error
-            more = [_MAY_BE_GONE] if self._may_be_gone else []
-            more += [] if error is None else [error_text(error)]
-            self._end("; ".join((f"not deleted within {timeout:.10g} s", *more)), Reason.TIMED_OUT, error)
+            more = "" if error is None else f"; {error_text(error)}"
+            self._end(f"not deleted within {timeout:.10g} s{more}", Reason.TIMED_OUT, error)
 
     def _note_unknown(self) -> None:
         self._may_be_gone = True

@@ -1,17 +1,21 @@
 """Routes for files with the rows of a survey: CSV for spreadsheets, NDJSON for programs."""
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
 from aiohttp import web
 
+from web_backend import inputs
 from web_backend.common import SETTINGS, SURVEYS, while_wanted
 from web_backend.kinds import written
 from web_backend.selection import MAX_KEPT, Selection, read_selection
 from web_backend.survey import Found, Survey
-from web_backend.tables import COLUMNS, columns_of, csv_lines
+from web_backend.tables import COLUMNS, columns_of, csv_lines, name_of
+
+_logger = logging.getLogger("web_backend")
 
 
 def export(kind: str, form: str) -> Any:
@@ -20,21 +24,27 @@ def export(kind: str, form: str) -> Any:
     The response waits for the end of the survey and has a length, so that a file that was cut off is never taken for a
     whole one. Accounts and regions that failed are the last lines of NDJSON, whatever is selected; in CSV, whose rows
     are all of one kind, they are a file of their own (`failures`). The header `Failures` has their number, and the
-    file's name says `incomplete`.
+    file's name says `incomplete`. Names (`names=true`) and e-mail addresses (`emails=true`) are in it only on request,
+    and who has requested them is logged.
     """
 
     async def show(request: web.Request) -> web.Response:
-        query, selection = read_selection(request, kind)
+        query, selection = read_selection(request, kind, {"names": inputs.flag})
         surveyed = (query["kind"] or "members") if kind == "failures" else kind
         # By default, a file has what the page shows.
         max_age = MAX_KEPT if query["max_age"] is None else query["max_age"]
         survey = request.config_dict[SURVEYS].get(surveyed, max_age)
         found = await while_wanted(request, _all_found(survey, selection))
-        names = request.config_dict[SETTINGS].names
+        names = request.config_dict[SETTINGS].names if query["names"] else {}
         failed = 0 if kind == "failures" else sum(one.failure is not None for one in found)
         state = f"-incomplete-{failed}-failed" if failed else ""
         # In a thread, since that takes seconds for very many rows.
         body = await asyncio.to_thread(_body, kind, form, found, selection, names)
+        if query["names"] or selection.emails:
+            # A warning, since it is to be in the log whatever the log's level.
+            _logger.warning(
+                "personal data was exported to %s: %s, %d bytes", request.remote, request.path_qs, len(body)
+            )
         return web.Response(
             body=body,
             headers={
@@ -58,7 +68,12 @@ def _body(kind: str, form: str, found: Sequence[Found], selection: Selection, na
         if kind != "failures":
             lines = [line for line in lines if "Failure" not in line]
         return csv_lines([COLUMNS[kind], *(columns_of(kind, line, names) for line in lines)])
-    return b"".join(written(line) + b"\n" for line in lines)
+    return b"".join(written(_named(line, names)) + b"\n" for line in lines)
+
+
+def _named(line: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    name = name_of(line, names)
+    return line if name is None else {**line, "Name": name}
 
 
 def _lines(kind: str, found: Sequence[Found], selection: Selection) -> list[dict[str, Any]]:

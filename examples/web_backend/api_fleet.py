@@ -17,8 +17,6 @@ from web_backend.kinds import KINDS, written
 from web_backend.selection import MAX_AGE, MAX_KEPT, Selection, read_selection
 from web_backend.survey import Place, Survey
 
-#: Seconds without a line or an event after which a client may count a stream as stalled: three times `feed.SILENCE`.
-_SILENCE = 15
 #: Seconds after which a stream says how far it is, if what arrives is not selected.
 _PROGRESS_INTERVAL = 1.0
 _RETRY = {
@@ -30,7 +28,7 @@ _RETRY = {
 
 
 async def settings(request: web.Request) -> web.Response:
-    """Return the accounts and regions, what the page can do in them, and the time limits in seconds."""
+    """Return the accounts and regions, what the page can do in them, and how long it waits for answers."""
     read_query(request)
     known = request.config_dict[SETTINGS]
     return web.json_response(
@@ -40,13 +38,7 @@ async def settings(request: web.Request) -> web.Response:
             "Names": known.names,
             "Accepts": known.member_role is not None,
             "Example": known.example,
-            "Limits": {
-                "Silence": _SILENCE,
-                "Target": known.target_timeout,
-                "Survey": known.survey_timeout,
-                "Plan": known.plan_timeout,
-                "Job": known.job_timeout,
-            },
+            "Limits": known.limits(),
         }
     )
 
@@ -59,11 +51,13 @@ async def overview(request: web.Request) -> web.StreamResponse:
     """
     last = request.headers.get("Last-Event-ID")
     seen = inputs.event_id(last, "Last-Event-ID") if last else ""
-    survey = request.config_dict[SURVEYS].get("members", read_query(request, MAX_AGE)["max_age"])
+    surveys, max_age = request.config_dict[SURVEYS], read_query(request, MAX_AGE)["max_age"]
     survey_id, _, start = seen.partition("-")
-    return await stream_events(
-        request, _events(survey, int(start) if survey_id == survey.id else None), to_json=identity, retry=1
-    )
+    survey = surveys.latest("members")
+    if survey is None or survey.id != survey_id or not survey.usable:
+        return await stream_events(request, _events(surveys.get("members", max_age), None), to_json=identity, retry=1)
+    # Whatever its age: only the connection was lost.
+    return await stream_events(request, _events(survey, int(start)), to_json=identity, retry=1)
 
 
 def listing(kind: str) -> Any:

@@ -42,7 +42,7 @@ def make_app(settings: Settings) -> web.Application:
 
     async def background(app: web.Application) -> AsyncIterator[None]:
         app[CLOSING] = asyncio.Event()
-        app[CHANGES] = Changes()
+        app[CHANGES] = Changes([(target.account_id, target.region) for target in targets])
         plan = SurveyPlan(
             targets=targets,
             accounts={*settings.accounts, *settings.names},
@@ -53,7 +53,7 @@ def make_app(settings: Settings) -> web.Application:
             listener=app[CHANGES].see,
         )
         app[SURVEYS] = Surveys(app[FLEET], plan)
-        app[JOBS] = Jobs(settings.job_timeout)
+        app[JOBS] = Jobs(settings.job_timeout, app[SURVEYS].outdate)
         app[ONCE] = Once()
         yield
         await app[SURVEYS].aclose()

@@ -1,7 +1,7 @@
 """What has changed from one survey of members to the next."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -17,14 +17,20 @@ _TICK = timedelta(microseconds=1)
 
 
 class Changes:
-    """The record of changes, from the first survey on, which has nothing to be compared with."""
+    """The record of changes, from the first survey on, which has nothing to be compared with.
 
-    def __init__(self) -> None:
+    Args:
+        places: the accounts and regions that are read.
+    """
+
+    def __init__(self, places: Collection[Place] = ()) -> None:
+        self._places = places
         self._began = datetime.now(UTC)
         self._seen_at: datetime | None = None
-        #: The places whose last reading failed -> when they were read before; None for never.
-        self._not_seen: dict[Place, datetime | None] = {}
+        #: The places whose last reading failed.
+        self._failed: set[Place] = set()
         self._read_at: dict[Place, datetime] = {}
+        self._first_read_at: dict[Place, datetime] = {}
         self._statuses: dict[Place, dict[str, str | None]] = {}
         self._changes: deque[tuple[datetime, dict[str, Any]]] = deque()
 
@@ -37,12 +43,13 @@ class Changes:
             return
         place = found.account_id, found.region
         if found.failure is not None:
-            self._not_seen[place] = self._read_at.get(place)
+            self._failed.add(place)
             return
-        self._not_seen.pop(place, None)
+        self._failed.discard(place)
         # Always later than before, whatever the clock says: a reader asks for what came after its last answer.
         last = self._seen_at or datetime.min.replace(tzinfo=UTC)
         self._seen_at = self._read_at[place] = time = max(found.time, last + _TICK)
+        self._first_read_at.setdefault(place, time)
         now = {row.id: row.status for row in found.rows}
         before = self._statuses.get(place)
         self._statuses[place] = now
@@ -54,18 +61,21 @@ class Changes:
                 self._add(time, found, member_id, old, new)
 
     def since(self, since: datetime | None, account_id: str | None = None) -> dict[str, Any]:
-        """Return the changes after a time, newest first, and how many places could not be read since, as JSON.
+        """Return the changes after a time, newest first, and how many places were not read since, as JSON.
+
+        They are complete if all places were read before that time, so that there was something to compare with.
 
         Args:
             since: the time; None for all that are stored.
             account_id: only the changes of this account, as a member or as the administrator; None for all.
         """
         wanted = list(self._after(since, account_id))
-        missing = [place for place, read_at in self._not_seen.items() if _is_before(read_at, since)]
+        missing = self._not_read(since)
         return {
             "Since": to_json(self._began),
             "AsOf": to_json(self._seen_at),
-            "Complete": since is None or since >= self._began,
+            "Complete": since is None
+            or (since >= self._began and all(self._was_read(place, since) for place in self._places)),
             "NotSeen": {
                 "Accounts": len({account_id for account_id, _ in missing}),
                 "Regions": len({region for _, region in missing}),
@@ -74,6 +84,17 @@ class Changes:
             "Left": max(0, len(wanted) - _MAX_SHOWN),
             "Changes": list(islice(wanted, _MAX_SHOWN)),
         }
+
+    def _was_read(self, place: Place, until: datetime) -> bool:
+        first = self._first_read_at.get(place)
+        return first is not None and first <= until
+
+    def _not_read(self, since: datetime | None) -> list[Place]:
+        # If nothing was read since, there was no survey, which is no failure.
+        is_newer = since is not None and self._seen_at is not None and self._seen_at > since
+        candidates = {*self._places, *self._failed} if is_newer else self._failed
+        never = [place for place in self._places if place not in self._read_at and place not in candidates]
+        return [*never, *(place for place in candidates if _is_before(self._read_at.get(place), since))]
 
     def _after(self, since: datetime | None, account_id: str | None) -> Iterator[dict[str, Any]]:
         for time, change in reversed(self._changes):

@@ -54,12 +54,13 @@ def json_object(body: bytes) -> Iterable[tuple[str, Any]]:
         ParameterError: it is not JSON, or not an object.
     """
     try:
-        content = json.loads(body.decode(), parse_constant=_refuse_constant)
+        # As pairs, so that a repeated name is seen.
+        content = json.loads(body.decode(), parse_constant=_refuse_constant, object_pairs_hook=tuple)
     except (ValueError, RecursionError) as error:
         raise ParameterError("body", f"is not JSON: {error}") from None
-    if not isinstance(content, dict):
+    if not isinstance(content, tuple):
         raise ParameterError("body", "must be a JSON object")
-    return content.items()
+    return content
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -177,10 +177,16 @@ class Job:
 
 
 class Jobs:
-    """All plans and jobs of a backend, in bounded numbers."""
+    """All plans and jobs of a backend, in bounded numbers.
 
-    def __init__(self, timeout: float) -> None:
+    Args:
+        timeout: the time limit of a job in seconds.
+        ended: called at the end of each job.
+    """
+
+    def __init__(self, timeout: float, ended: Callable[[], object] = lambda: None) -> None:
         self._timeout = timeout
+        self._ended = ended
         self._drafts: dict[str, Draft] = {}
         self._jobs: dict[str, Job] = {}
         self._moments = 0
@@ -200,7 +206,8 @@ class Jobs:
         """Store a plan, which supersedes those for its administrator whose reading began earlier."""
         self._drafts[draft.id] = draft
         self._newest[draft.administrator] = max(draft.moment, self._newest.get(draft.administrator, 0))
-        _drop_oldest(self._drafts, list(self._drafts), _MAX_DRAFTS)
+        # An applied one is kept as long as its job: the same request may come again after a lost answer.
+        _drop_oldest(self._drafts, [name for name, one in self._drafts.items() if one.job is None], _MAX_DRAFTS)
 
     def is_latest(self, draft: Draft) -> bool:
         """Return whether the administrator has no newer plan, and no job began or ended since this one was read."""
@@ -231,7 +238,7 @@ class Jobs:
             raise SupersededError
         if sum(job.running for job in self._jobs.values()) >= MAX_RUNNING:
             raise TooManyJobsError
-        job = draft.job = Job(draft, self._timeout, self._supersede)
+        job = draft.job = Job(draft, self._timeout, self._end)
         self._jobs[job.id] = job
         self._supersede(draft.administrator)
         _drop_oldest(self._jobs, [job_id for job_id, one in self._jobs.items() if not one.running], _MAX_FINISHED)
@@ -244,6 +251,10 @@ class Jobs:
     async def aclose(self) -> None:
         """Stop all running jobs."""
         await asyncio.gather(*(job.stop() for job in self._jobs.values()))
+
+    def _end(self, administrator: str) -> None:
+        self._supersede(administrator)
+        self._ended()
 
     def _supersede(self, administrator: str) -> None:
         """Supersede the plans of an administrator, since its members change, or have changed."""

@@ -20,6 +20,8 @@ from detective_async.integrations.aiohttp_web import to_json
 from web_backend.kinds import Row, written
 from web_backend.survey import Found, Survey
 
+#: The most administrators that are named in a region.
+_NAMED = 3
 #: The reasons of accounts that are in no graph of the region.
 _UNSEEN = frozenset(
     {
@@ -75,13 +77,13 @@ class CoverageSurvey(Survey):
         }
         return await asyncio.to_thread(_cells_of, account_id, known)
 
-    def silent(self) -> list[dict[str, str]]:
-        """Return the administrators that did not answer, with the region: any account may be in their graphs."""
-        return [
-            {"AccountId": one.account_id, "Region": one.region}
-            for one in self.found.values()
-            if one.coverage is None and _coverage_of(one).regions[0].state is RegionState.COULD_NOT_LOOK
-        ]
+    def silent(self) -> dict[str, dict[str, Any]]:
+        """Return how many administrators of a region did not answer, and some: any account may be in their graphs."""
+        silent: dict[str, list[str]] = defaultdict(list)
+        for one in self.found.values():
+            if one.outcome is OutcomeKind.FAILED:
+                silent[one.region].append(one.account_id)
+        return {region: {"Count": len(ids), "AccountIds": ids[:_NAMED]} for region, ids in silent.items()}
 
     async def _put_cells(self, region: str) -> None:
         accounts = self._accounts - self._given[region]
@@ -115,7 +117,7 @@ def _coverage_of(found: Found) -> Coverage:
     if found.coverage is not None:
         return found.coverage
     state = RegionState.COULD_NOT_LOOK
-    if found.failure and found.failure.values()["Failure"]["Outcome"] == OutcomeKind.REGION_UNAVAILABLE:
+    if found.failure and found.outcome is OutcomeKind.REGION_UNAVAILABLE:
         is_missing = found.failure.status == "HostNotFound"
         state = RegionState.WITHOUT_DETECTIVE if is_missing else RegionState.NOT_OPTED_IN
     return Coverage(

@@ -82,13 +82,15 @@ class Selection:
                 yield row
 
 
-def read_selection(request: web.Request, kind: str) -> tuple[dict[str, Any], Selection]:
-    """Read the query of a request for rows of a kind.
+def read_selection(
+    request: web.Request, kind: str, more: Mapping[str, inputs.Reader] | None = None
+) -> tuple[dict[str, Any], Selection]:
+    """Read the query of a request for rows of a kind, which may have more parameters than select rows.
 
     Raises:
         HTTPNotFound: the account or the region is not in the settings.
     """
-    query, known = read_query(request, PARAMETERS[kind]), request.config_dict[SETTINGS]
+    query, known = read_query(request, {**PARAMETERS[kind], **(more or {})}), request.config_dict[SETTINGS]
     if query.get("account_id") is not None:
         check_account(known, query["account_id"])
     if query.get("region") is not None:

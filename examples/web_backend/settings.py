@@ -9,9 +9,12 @@ from attrs import Factory, field, fields_dict, frozen
 
 from detective_async import AssumeRole, ConfigurationError, Target
 from detective_async.auth import CredentialsSource
+from web_backend.feed import SILENCE
 
 #: The host names for a browser on this machine.
 LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
+#: Seconds without a sign of life after which a client may count a stream as stalled.
+_SILENCE = 3 * SILENCE
 #: The settings that a file may have; the others are for programs that make a backend.
 _IN_A_FILE = ("accounts", "regions", "names", "role_name", "member_role", "external_id", "partition", "hosts")
 
@@ -21,6 +24,11 @@ def _as_tuple(values: object) -> tuple[str, ...]:
     if not isinstance(values, list | tuple) or not all(isinstance(value, str) for value in values):
         raise ConfigurationError(f"expected a list of strings, got {values!r}")
     return tuple(values)
+
+
+def _as_accounts(values: object) -> tuple[str, ...]:
+    """Convert a list of account ids; dashes in them are removed."""
+    return tuple(value.replace("-", "") for value in _as_tuple(values))
 
 
 def _as_names(values: object) -> dict[str, str]:
@@ -62,7 +70,7 @@ class Settings:
         linger: seconds for which a survey continues after its last reader has disconnected.
     """
 
-    accounts: tuple[str, ...] = field(converter=_as_tuple)
+    accounts: tuple[str, ...] = field(converter=_as_accounts)
     regions: tuple[str, ...] = field(converter=_as_tuple)
     names: Mapping[str, str] = field(converter=_as_names, factory=dict)
     role_name: str = "DetectiveOperations"
@@ -92,6 +100,18 @@ class Settings:
     def member_credentials_for(self, account_id: str) -> AssumeRole:
         """Return the credentials for accepting an account's invitation; not stored, since they are needed once."""
         return self._assume(account_id, self.member_role or "")
+
+    def limits(self) -> dict[str, float]:
+        """Return after how many seconds a client may give up: later than this backend itself does.
+
+        `Silence` is for a stream without a line or an event, `Answer` for a document, which takes two calls to AWS, and
+        `Plan` for a plan.
+        """
+        return {
+            "Silence": _SILENCE,
+            "Answer": 2 * self.call_timeout + _SILENCE,
+            "Plan": self.plan_timeout + _SILENCE,
+        }
 
     def targets(self) -> list[Target]:
         """Return every account in every region, region by region."""

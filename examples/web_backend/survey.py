@@ -38,6 +38,7 @@ class Found:
         clock: the same, by a clock that is never set back, for ages.
         graph_arn: the graph; None if there is none, or that is not known.
         rows: the items.
+        outcome: whether it succeeded.
         failure: why they are incomplete; its status is the cause, which many failures have in common.
         coverage: what the coverage is made from.
         summary: the numbers of members by status, as JSON.
@@ -49,6 +50,7 @@ class Found:
     clock: float = field(factory=monotonic)
     graph_arn: str | None = None
     rows: tuple[Row, ...] = ()
+    outcome: OutcomeKind = OutcomeKind.SUCCEEDED
     failure: Row | None = None
     coverage: Coverage | None = None
     summary: bytes = b""
@@ -89,6 +91,7 @@ class Survey:
         total: the number of targets.
         found: account and region -> what was found there.
         feed: the same, in the order of arrival.
+        outdated: whether something was changed since it began.
     """
 
     def __init__(
@@ -119,17 +122,18 @@ class Survey:
         self._stop_timer: asyncio.TimerHandle | None = None
         self._ended_at = 0.0
         self.usable = True
+        self.outdated = False
         self._task = asyncio.create_task(self._run(), name=f"survey of {kind}")
         self._task.add_done_callback(self._end)
 
     def is_current(self, max_age: float | None) -> bool:
-        """Return whether it is running, or ended successfully not too long ago.
+        """Return whether it is running, or ended successfully not too long ago, and nothing was changed since it began.
 
         Args:
             max_age: in seconds; the age of what was taken over counts, too. None for as long as surveys are kept,
                 counted from the end: for the reader that has asked for a retry.
         """
-        if not self.usable:
+        if not self.usable or self.outdated:
             return False
         since = self._ended_at if self.feed.ended else math.inf
         if max_age is None:
@@ -289,6 +293,7 @@ def _found(outcome: Outcome[Reading]) -> Found:
         region=outcome.target.region,
         graph_arn=reading.graph_arn,
         rows=reading.rows,
+        outcome=outcome.kind,
         failure=failure,
         coverage=reading.coverage,
     )
@@ -300,7 +305,7 @@ def _summary(found: Found, done: int) -> bytes:
         {
             "AccountId": found.account_id,
             "Region": found.region,
-            "Outcome": OutcomeKind.SUCCEEDED if failure is None else failure["Outcome"],
+            "Outcome": found.outcome,
             "GraphArn": found.graph_arn,
             "Counts": Counter(row.status for row in found.rows if row.status is not None),
             "Error": failure,

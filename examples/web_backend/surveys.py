@@ -60,6 +60,11 @@ class Surveys:
         started.hold()
         return started
 
+    def outdate(self) -> None:
+        """Take no survey for a current one that began before now, since something was changed meanwhile."""
+        for survey in self._latest.values():
+            survey.outdated = True
+
     async def aclose(self) -> None:
         """Stop all running surveys."""
         for survey in self._started:

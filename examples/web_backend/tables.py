@@ -87,6 +87,11 @@ def csv_lines(rows: Iterable[Iterable[Any]]) -> bytes:
     return text.getvalue().encode("utf-8-sig")
 
 
+def name_of(line: Mapping[str, Any], names: Mapping[str, str]) -> str | None:
+    """Return the name of the account that a line of a stream is about, if it has one."""
+    return names.get(line.get("Member", line)["AccountId"])
+
+
 def columns_of(kind: str, line: Mapping[str, Any], names: Mapping[str, str]) -> list[Any]:
     """Return a line of a stream as the cells of a row.
 
@@ -95,22 +100,20 @@ def columns_of(kind: str, line: Mapping[str, Any], names: Mapping[str, str]) -> 
         line: an item; for `failures`, the failure of an account and region.
         names: account id -> its name.
     """
-    asked, failure = line["AccountId"], line.get("Failure")
     values: Mapping[str, Any]
     match kind:
         case "failures":
-            values, named = {**line, **(failure or {})}, asked
+            values = {**line, **line["Failure"]}
         case "coverage":
-            values, named = line, asked
+            values = line
         case "members":
             member = line["Member"]
             packages = member.get("DatasourcePackageIngestStates")
             values = {**line, **member, "MemberId": member["AccountId"], "Packages": packages}
-            named = member["AccountId"]
         case _:
-            values, named = {**line, **line["Investigation"]}, asked
-    added = {"Name": names.get(named)}
+            values = {**line, **line["Investigation"]}
+    added = {"Name": name_of(line, names)}
     if kind != "coverage":
-        added["AdministratorId"] = asked
+        added["AdministratorId"] = line["AccountId"]
     values = {**values, **added}
     return [values.get(column) for column in COLUMNS[kind]]

@@ -156,6 +156,7 @@ WRONG_ACCOUNTS = {
         b"100000000000\n10000000000\nroot@example.com,100000000001\n1000000000012\n",
         ["line 2: expected an account id of 12 digits", "line 3: expected", "line 4: expected"],
     ),
+    "a comment": (b"# production\n100000000000\n", ["line 1: expected an account id"]),
     "no address": (b"100000000000,nobody\n", ["line 1: e-mail address: expected"]),
     "two on a line": (b"\n100000000000,100000000001\n", ["line 2: e-mail address: expected"]),
     "a header in the middle": (b"100000000000\nAccount ID,Email address\n", ["line 2: expected an account id"]),

@@ -19,8 +19,7 @@ from support.programs import Ended
 from detective_async import DetectiveClient
 from detective_async.cli import demo_world
 from detective_async.cli.options import Job
-from detective_async.cli.removal import plan_removal
-from detective_async.membership import MembershipPlan, MembershipReport, Reason
+from detective_async.membership import MembershipPlan
 from detective_async.testing import Drop, Failure, Fault, Latency, SimulatorThread
 
 ADMINISTRATOR, OTHER, MANAGEMENT = "111122223333", "999988887777", "555566667777"
@@ -470,7 +469,11 @@ def test_nothing_is_wrong_use_after_it_was_done(onboard: Onboard) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run([SCRIPT, *arguments], stdout=full, stderr=subprocess.PIPE, check=False)
     assert (done.returncode, onboard.statuses) == (1, ["ENABLED"] * 5)
-    assert done.stderr.decode().startswith("detective-async: standard output: No space left on device; ")
+    summary, error = done.stderr.decode().splitlines()
+    assert summary.startswith(
+        "the report was not written: 5 of 5 memberships in 1 region are as wanted; create graph: 1"
+    )
+    assert error.startswith("detective-async: standard output: No space left on device; ")
 
 
 @pytest.mark.parametrize("output", ["table", "json"])
@@ -526,7 +529,11 @@ def test_one_member_is_removed(onboard: Onboard) -> None:
     ended = onboard.program(*arguments, "--yes")
     assert (ended.code, onboard.changes) == (0, ["DeleteMembers"] * 2)
     nothing = f"{MEMBERS[0]}, {MEMBERS[1]}: no member in eu-west-1, us-east-1: nothing to remove"
-    assert ended.out.splitlines() == ["0 of 0 memberships removed", nothing]
+    assert ended.err.splitlines()[-1] == f"note: {nothing}"
+    assert ended.out == "0 of 0 memberships removed\n"
+    # What --quiet does not show before is there afterwards.
+    ended = onboard.program(*arguments, "--yes", "--quiet")
+    assert (ended.err, ended.out.splitlines()) == ("", ["0 of 0 memberships removed", nothing])
     # As after an interruption: the others are removed.
     arguments[-1] += f",{MEMBERS[2]}"
     ended = onboard.program(*arguments, "--yes")
@@ -542,7 +549,10 @@ def test_members_that_cannot_be_removed(onboard: Onboard) -> None:
     arguments = ["onboard", "--remove", MEMBERS[0], "--yes", "--output", "json"]
     ended = onboard.program(*arguments, "--regions", "eu-west-1,me-south-1")
     assert (ended.code, json.loads(ended.out)["ok"]) == (1, False)
-    assert [one["region"] for one in json.loads(ended.out)["regions"] if one["problem"]] == ["me-south-1"]
+    (problem,) = [one for one in json.loads(ended.out)["regions"] if one["problem"]]
+    assert problem["region"] == "me-south-1"
+    # Once, although the plan has it already.
+    assert problem["problem"].count("; check the access keys, and whether the account has opted in to the region") == 1
     denied = Failure(403, "AccessDeniedException", "no")
     sim.inject(Fault(denied, "DeleteMembers"))
     ended = onboard.program(*arguments, "--regions", "all")
@@ -618,7 +628,7 @@ def test_an_interrupted_removal(onboard: Onboard, monkeypatch: pytest.MonkeyPatc
         patch.setattr(DetectiveClient, "delete_members", interrupted)
         ended = onboard.program(*arguments)
     rows = json.loads(ended.out)["rows"]
-    text = "interrupted while it was being removed: it may be gone"
+    text = "it is not known whether 'remove' was carried out: plan again; interrupted: the account was ENABLED"
     assert (ended.code, [(one["problem"], one["maybe_done"]) for one in rows]) == (130, [(text, ["remove"])] * 2)
     assert "run the same command again to continue" in ended.err
     ended = onboard.program(*arguments)
@@ -627,35 +637,45 @@ def test_an_interrupted_removal(onboard: Onboard, monkeypatch: pytest.MonkeyPatc
     assert (ended.code, json.loads(ended.out)["notes"][0]["reason"]) == (0, "not a member")
 
 
-def test_a_removal_that_takes_too_long(onboard: Onboard) -> None:
-    """It ends in time, and says of which members it is not known."""
+@pytest.mark.parametrize("output", ["table", "csv"])
+def test_a_removal_that_takes_too_long(onboard: Onboard, monkeypatch: pytest.MonkeyPatch, output: str) -> None:
+    """It ends in time, and says of which members it is not known, in a column of its own."""
+    monkeypatch.setenv("COLUMNS", "200")
     assert onboard().code == 0
-
-    async def remove() -> MembershipReport:
-        async with DetectiveClient(region="eu-west-1") as client:
-            plan = await plan_removal(client, MEMBERS, REGIONS, all_regions=False)
-            assert plan.report is None
-            onboard.sim.inject(Fault(Latency(60), "DeleteMembers", region="eu-west-1", count=None))
-            return await plan.apply(timeout=2, progress=None)
-
-    report = asyncio.run(remove())
-    assert {(one.region, one.problem, one.reason) for one in report.rows} == {
-        ("eu-west-1", "not removed within 2 s; it may be gone", Reason.TIMED_OUT),
-        ("us-east-1", None, None),
-    }
+    onboard.sim.inject(Fault(Latency(60), "DeleteMembers", region="eu-west-1", count=None))
+    arguments = ["onboard", "--regions", ",".join(REGIONS), "--remove", ",".join(MEMBERS), "--yes", "--timeout", "2"]
+    ended = onboard.program(*arguments, "--output", output)
+    text = "it is not known whether 'remove' was carried out: plan again; not done within 2 s: the account was ENABLED"
+    assert ended.code == 1
+    if output == "csv":
+        rows = list(csv.DictReader(io.StringIO(ended.out)))
+        assert {(one["region"], one["done"], one["maybe_done"], one["problem"]) for one in rows} == {
+            ("eu-west-1", "", "remove", text),
+            ("us-east-1", "remove", "", ""),
+        }
+        return
+    heading, *lines = ended.out.splitlines()
+    assert heading.split() == ["account", "region", "status", "maybe", "done", "problem"]
+    assert [line.split()[:4] for line in lines[:5]] == [[one, "eu-west-1", "ENABLED", "remove"] for one in MEMBERS]
+    assert all(line.endswith(text) for line in lines[:5])
+    assert lines[5:] == ["5 memberships: remove", "5 of 10 memberships removed"]
+    # Where nothing is unknown, there is no such column.
+    onboard.sim.clear_faults()
+    onboard.sim.inject(Fault(Failure(403, "AccessDeniedException", "no"), "DeleteMembers"))
+    (heading, *_) = onboard.program(*arguments).out.splitlines()
+    assert "maybe" not in heading
 
 
 def test_a_removal_without_a_response(onboard: Onboard) -> None:
-    """The members may be gone, and the report says so."""
+    """Whether the members are gone is looked at."""
     assert onboard().code == 0
     onboard.sim.inject(Fault(Drop("after"), "DeleteMembers", region="eu-west-1", count=None))
     ended = onboard.program(
         "onboard", "--regions", ",".join(REGIONS), "--remove", MEMBERS[0], "--yes", "--output", "json"
     )
-    lost, removed = json.loads(ended.out)["rows"]
-    assert (ended.code, lost["done"], lost["maybe_done"], lost["after"]) == (1, [], ["remove"], None)
-    assert lost["problem"].endswith("; it may be gone")
-    assert (removed["done"], removed["maybe_done"]) == (["remove"], [])
+    rows = json.loads(ended.out)["rows"]
+    assert ended.code == 0
+    assert [(one["done"], one["maybe_done"], one["after"]) for one in rows] == [(["remove"], [], None)] * 2
 
 
 @pytest.mark.usefixtures("as_at_the_start")
@@ -665,20 +685,6 @@ def test_a_signal_after_the_last_change(onboard: Onboard, monkeypatch: pytest.Mo
     done = onboard("--output", "json", regions=ONE_REGION)
     assert (done.code, json.loads(done.out)["ok"]) == (130, True)
     assert "again" not in done.err.splitlines()[-2]
-
-
-def test_a_member_that_has_gone_meanwhile(onboard: Onboard) -> None:
-    """AWS leaves it unprocessed, which is reported."""
-    assert onboard(regions=ONE_REGION).code == 0
-
-    async def remove_twice() -> MembershipReport:
-        async with DetectiveClient(region="eu-west-1") as client:
-            plan = await plan_removal(client, [MEMBERS[0]], ["eu-west-1"], all_regions=False)
-            await plan.apply(timeout=60, progress=None)
-            return await plan.apply(timeout=60, progress=None)
-
-    (row,) = asyncio.run(remove_twice()).rows
-    assert (row.ok, row.reason) == (False, Reason.REFUSED)
 
 
 def test_a_region_of_another_partition(onboard: Onboard) -> None:

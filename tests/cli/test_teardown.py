@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 from cli.conftest import Program, signal_after
+from support.programs import Ended
 
+from detective_async.cli import plans
 from detective_async.cli.demo_world import ACCOUNTS, ADMINISTRATOR, CLOSED, REGIONS
+from detective_async.cli.exits import CommandError
 from detective_async.cli.options import Job
 from detective_async.membership import TeardownPlan
 from detective_async.testing import Failure, Fault, Latency
@@ -85,7 +88,19 @@ def test_a_failure_is_reported(program: Program) -> None:
     assert ended.code == 1
     assert [arn.split(":")[3] for arn in program.sim.snapshot()] == [REGIONS[1]]
     assert "AccessDenied" in ended.out
+    assert "; `detective-async whoami` shows which permissions are missing" in " ".join(ended.out.split())
     assert ended.out.splitlines()[-1] == "1 graph deleted"
+
+
+def test_a_report_that_cannot_be_written(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was done is said on standard error, also with --quiet."""
+
+    def write(*_: object, **_options: object) -> None:
+        raise CommandError("standard output: full", 1)
+
+    monkeypatch.setattr(plans, "write", write)
+    ended = program("teardown", *TWO, "--confirm", ADMINISTRATOR, "--quiet")
+    assert ended == Ended(1, "", "the report was not written: 2 graphs gone\ndetective-async: standard output: full\n")
 
 
 @pytest.mark.slow
@@ -148,6 +163,7 @@ def test_an_interruption_reports_what_is_known(
     monkeypatch.setattr(Job, "run", run)
     ended = program("teardown", *TWO, "--confirm", ADMINISTRATOR)
     assert (ended.code, bool(ended.out)) == (130, has_begun)
+    assert "run the same command again to continue" in ended.err.splitlines()
 
 
 def test_a_signal_after_the_last_deletion(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:

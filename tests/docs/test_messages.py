@@ -53,7 +53,6 @@ PASSED_ON = {
     ("cli/investigate_run.py", "CommandError"),
     ("cli/exits.py", "CommandError"),
     ("cli/options.py", "CommandError"),
-    ("cli/removal.py", "Problem"),
     ("cli/words.py", "CommandError"),
     ("http/exchange.py", "NoResponse"),
     # aiohttp's own texts.

@@ -318,7 +318,7 @@ async def test_transient_errors(sim: DetectiveSimulator, one_attempt_client: Det
     (failure,) = report.failures
     assert (failure.account_id, failure.after, failure.reason) == (TWO, MemberStatus.INVITED, Reason.TIMED_OUT)
     assert (failure.problem or "").startswith(
-        "not done within 900 s: it is not known whether 'accept' was carried out; before, the account was INVITED; "
+        "it is not known whether 'accept' was carried out: plan again; not done within 900 s: the account was INVITED; "
         "AcceptInvitation"
     )
     assert isinstance(failure.error, TransportError)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from detective_async import DetectiveClient
-from detective_async.membership import MembershipReport, Reason, plan_membership
+from detective_async.membership import ActionKind, ByInvitation, MembershipReport, Reason, plan_membership
 from detective_async.testing import DetectiveSimulator
 from membership.worlds import (
     ELSEWHERE,
@@ -16,6 +16,7 @@ from membership.worlds import (
     WRONG,
     accepting,
     account,
+    administrator,
     graph,
     invitations,
     load_world,
@@ -101,6 +102,43 @@ async def _apply_until(
         return await task
     except asyncio.CancelledError:
         return None
+
+
+async def test_interrupted_after_the_last_action(sim: DetectiveSimulator) -> None:
+    """What was reached is as wanted, though it was not looked at again; what was not seen since is said to be so."""
+    load_world(sim, graph(*(member(one, "INVITED") for one in IDS[:2]), member(IDS[5], "ENABLED")))
+    reached = asyncio.Event()
+
+    class Hangs(DetectiveClient):
+        async def accept_invitation(self, graph_arn: str) -> None:
+            await super().accept_invitation(graph_arn)
+            accepted.append(graph_arn)
+
+        async def list_members(self, *args: Any, **options: Any) -> Any:
+            if accepted:
+                reached.set()
+                await asyncio.Event().wait()
+            return await super().list_members(*args, **options)
+
+    accepted: list[str] = []
+    async with administrator(sim, Hangs) as client:
+        plan = await plan_membership(
+            client,
+            WANTED[:2],
+            regions=[REGION],
+            members=ByInvitation(credentials={IDS[0]: sim.account(IDS[0])}),
+            remove_others=True,
+            max_removals=1,
+        )
+        task = asyncio.create_task(plan.apply())
+        await reached.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert plan.report is not None
+    rows = {row.account_id: row for row in plan.report.rows}
+    assert rows[IDS[0]].problem == "interrupted: 'accept' was done, and the account was not looked at since"
+    assert (rows[IDS[5]].done, rows[IDS[5]].problem) == ((ActionKind.REMOVE,), None)
 
 
 async def test_cancellation_leaves_no_task(sim: DetectiveSimulator, client: DetectiveClient) -> None:

@@ -13,6 +13,7 @@ from detective_async.membership import ActionKind, ByInvitation, ByOrganization,
 from detective_async.testing import DetectiveSimulator, Failure, Fault, Latency
 from membership.worlds import (
     ADMINISTRATOR,
+    ELSEWHERE,
     IDS,
     REGION,
     account,
@@ -65,6 +66,40 @@ async def test_role_that_hangs() -> None:
     (row,) = report.failures
     assert (row.account_id, row.done, row.maybe_done) == (ONE, (), ())
     assert row.problem == f"not done within 20 s: the account is INVITED; {WAITS}"
+
+
+@in_virtual_time
+async def test_many_roles_are_not_assumed_at_once() -> None:
+    """As many keys are looked up at a time as there may be calls; those that hang give others their turn."""
+    hanging = IDS[:4]
+    running: list[str] = []
+    peaks = [0]
+
+    async with in_loop_time() as (sim, client):
+        graphs = [graph(*(member(one, "INVITED") for one in IDS), region=region) for region in (REGION, ELSEWHERE)]
+        load_world(sim, *graphs)
+
+        def keys_of(account_id: str) -> Callable[[], Awaitable[Credentials]]:
+            async def provider() -> Credentials:
+                running.append(account_id)
+                peaks.append(len(set(running).difference(hanging)))
+                await asyncio.sleep(1000 if account_id in hanging else 1)
+                running.remove(account_id)
+                return evolve(sim.account(account_id), account_id=None)
+
+            return provider
+
+        plan = await plan_membership(
+            client,
+            map(account, IDS),
+            regions=[REGION, ELSEWHERE],
+            members=ByInvitation(credentials=keys_of),
+            concurrency=2,
+        )
+        report = await plan.apply(timeout=30)
+    assert max(peaks) == 2
+    assert {row.account_id for row in report.failures} == set(hanging)
+    assert all((row.problem or "").endswith(WAITS) for row in report.failures)
 
 
 @in_virtual_time

@@ -7,7 +7,16 @@ import pytest
 from attrs import evolve
 from support.virtual_time import in_virtual_time
 
-from detective_async import AccessDeniedException, Clock, DetectiveClient, ParameterError, ServiceError, Timeouts
+from detective_async import (
+    AccessDeniedException,
+    Account,
+    Clock,
+    CreateMembersResponse,
+    DetectiveClient,
+    ParameterError,
+    ServiceError,
+    Timeouts,
+)
 from detective_async.client.polling import Wait
 from detective_async.membership import Action, ActionKind, ByInvitation, ByOrganization, Reason, plan_membership
 from detective_async.membership.execution import Delegation
@@ -18,6 +27,7 @@ from membership.worlds import (
     DENIED,
     ELSEWHERE,
     REGION,
+    WRONG,
     Result,
     account,
     address,
@@ -246,6 +256,25 @@ async def test_a_suspended_member_is_not_removed(sim: DetectiveSimulator, client
     assert plan.problems == ()
 
 
+@pytest.mark.parametrize("members", [ByOrganization(), ByOrganization(auto_enable=True), ByInvitation()])
+async def test_named_accounts_of_the_organization_are_removed(
+    sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any], members: Any
+) -> None:
+    """Suspended ones, too, but not in regions without a graph; another plan enables them again."""
+    assert (await plan_and_apply(client, WANTED, **management)).ok
+    suspended = OrganizationAccount(TWO, address(TWO), "two", AccountStatus.SUSPENDED)
+    accounts: list[Any] = [account(THREE), suspended]
+    plan = await plan_membership(client, accounts, regions=[REGION], members=members, remove=[ONE, TWO], max_removals=2)
+    assert plan.notes == ()
+    assert (await plan.apply()).ok
+    assert statuses(sim) == {THREE: "ENABLED"}
+    assert {row.done for row in (await plan_and_apply(client, WANTED, **management)).rows} == {(), ("enable member",)}
+    more = {} if members.__class__ is ByInvitation else {"members": evolve(members, auto_enable=None)}
+    plan = await plan_membership(client, [], regions=[REGION, ELSEWHERE], remove=[ONE], max_removals=1, **more)
+    assert plan.actions == (Action(ActionKind.REMOVE, REGION, ONE, Reason.TO_BE_REMOVED, "ENABLED"),)
+    assert (await plan.apply()).ok
+
+
 async def test_existing_graph(sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any]) -> None:
     """The graph and its members remain."""
     arn = (await client.create_graph()).graph_arn
@@ -256,6 +285,38 @@ async def test_existing_graph(sim: DetectiveSimulator, client: DetectiveClient, 
     report = await plan.apply()
     assert report.regions[0].graph_arn == arn
     assert results(report) == {ONE: Result("ENABLED", "ENABLED", ""), TWO: ENABLED, THREE: ENABLED}
+
+
+async def test_invitation_from_before_the_organization(
+    sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any]
+) -> None:
+    """An account whose invitation failed is enabled instead, however long the failed one is still seen."""
+    arn = (await client.create_graph()).graph_arn
+    await client.create_members(arn, [Account(ONE, WRONG)])
+    await designate(client, sim)
+    sim.set_read_lag(5)
+    sim.set_verification_delay(10)
+    await sim.advance(600)
+    plan = await plan_membership(client, [Account(ONE, WRONG)], regions=[REGION], **management)
+    report = await plan.apply()
+    assert results(report) == {ONE: Result("VERIFICATION_FAILED", "ENABLED", "reinvite")}
+
+
+async def test_account_that_leaves_the_organization(sim: DetectiveSimulator, management: dict[str, Any]) -> None:
+    """An account that was enabled without an invitation is not said to have declined one."""
+
+    class Leaves(DetectiveClient):
+        async def create_members(self, graph_arn: str, *args: Any, **options: Any) -> CreateMembersResponse:
+            response = await super().create_members(graph_arn, *args, **options)
+            await self.delete_members(graph_arn, [ONE])
+            return response
+
+    sim.set_verification_delay(10)
+    async with administrator(sim, Leaves) as client:
+        report = await plan_and_apply(client, WANTED[:2], **management)
+    (row,) = report.failures
+    assert (row.account_id, row.done, row.after) == (ONE, (ActionKind.ENABLE_MEMBER,), None)
+    assert (row.problem or "").endswith("it was enabled, but is not a member: it may have left the organization")
 
 
 async def test_account_outside_the_organization(

@@ -49,6 +49,8 @@ from membership.worlds import (
     statuses,
 )
 
+THIRD = "eu-north-1"
+
 
 async def test_new_graph(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """The plan creates it, starts packages, invites and accepts; planning changes nothing."""
@@ -321,6 +323,92 @@ async def test_bad_lines_stand_in_the_way_of_removals(sim: DetectiveSimulator, c
     corrected, _ = read_accounts([f"{one},{address(one)}" for one in IDS[:2]])
     plan = await plan_membership(client, corrected, regions=[REGION], remove_others=True, max_removals=1)
     assert [action.account_id for action in plan.actions] == [IDS[2]]
+
+
+async def test_named_members_are_removed(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """Without a list, credentials of members, or a new graph; other members and the graphs are left as they are."""
+    some = [member(IDS[0], "ENABLED"), member(IDS[1], "INVITED"), member(IDS[2], "VERIFICATION_FAILED")]
+    load_world(sim, graph(*some), graph(member(IDS[1], "ENABLED"), member(IDS[3], "ENABLED"), region=ELSEWHERE))
+    plan = await plan_membership(
+        client, [], regions=[REGION, ELSEWHERE, THIRD], remove=[IDS[1], IDS[2], IDS[1], IDS[5]], max_removals=3
+    )
+    assert plan.actions == (
+        Action(ActionKind.REMOVE, REGION, IDS[1], Reason.TO_BE_REMOVED, "INVITED"),
+        Action(ActionKind.REMOVE, REGION, IDS[2], Reason.TO_BE_REMOVED, "VERIFICATION_FAILED"),
+        Action(ActionKind.REMOVE, ELSEWHERE, IDS[1], Reason.TO_BE_REMOVED, "ENABLED"),
+    )
+    note = Note(Reason.NOT_A_MEMBER, f"{IDS[5]}: no member in {REGION}, {ELSEWHERE}, {THIRD}: nothing to remove")
+    assert (plan.problems, plan.notes) == ((), (note,))
+    assert str(plan).splitlines()[-3:] == [f"{THIRD}:", "  nothing to do", f"note: {note.text}"]
+    report = await plan.apply()
+    assert (report.ok, [one.graph_arn for one in report.regions][2:]) == (True, [None])
+    assert [(row.account_id, row.done, row.after) for row in report.rows] == [
+        (one, (ActionKind.REMOVE,), None) for one in (IDS[1], IDS[2], IDS[1])
+    ]
+    assert statuses(sim) == {IDS[0]: "ENABLED"}
+    assert statuses(sim, ELSEWHERE) == {IDS[3]: "ENABLED"}
+    assert {one.operation for one in sim.requests} == {
+        "GetCallerIdentity",
+        "ListGraphs",
+        "ListMembers",
+        "DeleteMembers",
+    }
+    again = await plan_membership(client, iter(()), regions=[REGION], remove=iter([ADMINISTRATOR]), max_removals=0)
+    assert not again
+    text = f"account {ADMINISTRATOR} is the administrator itself, and no member: a teardown deletes its graphs"
+    assert again.notes == (Note(Reason.OWN_ACCOUNT, text, account_id=ADMINISTRATOR),)
+    assert (await again.apply()).ok
+
+
+async def test_named_members_are_removed_beside_a_list(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """The list is brought about, and members that are in neither are left alone."""
+    load_world(sim, graph(*(member(one, "ENABLED") for one in IDS[:3])))
+    wanted = {REGION: [account(IDS[0]), account(IDS[4])], ELSEWHERE: []}
+    plan = await plan_membership(client, wanted, members=accepting(sim), remove=[IDS[1]], max_removals=1)
+    assert (await plan.apply()).ok
+    assert statuses(sim) == dict.fromkeys((IDS[0], IDS[2], IDS[4]), "ENABLED")
+    assert len(sim.snapshot()) == 1
+
+
+async def test_named_members_are_removed_as_others_are(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """Not without their number, nor if a line of the list is bad; one that has gone meanwhile is no failure."""
+    load_world(sim, graph(*(member(one, "ENABLED") for one in IDS[:3])))
+    plan = await plan_membership(client, [], regions=[REGION], remove=IDS[:2], max_removals=1)
+    text = "it would be removed: pass max_removals=2 to remove 2 memberships, and not 1"
+    assert [(one.account_id, one.text, one.reason) for one in plan.problems] == [
+        (one, text, Reason.REMOVAL_NOT_CONFIRMED) for one in IDS[:2]
+    ]
+    accounts, _ = read_accounts([f"{IDS[2]},{address(IDS[2])}", "1,"])
+    for given in (accounts, read_accounts(["1,"])[0]):
+        plan = await plan_membership(client, given, regions=[REGION], remove=IDS[:2], max_removals=2)
+        assert {one.reason for one in plan.problems} == {Reason.LIST_NOT_READ}
+        assert not plan.actions
+    plan = await plan_membership(client, [], regions=[REGION], remove=IDS[:2], max_removals=2)
+    for done in ((ActionKind.REMOVE,), ()):
+        report = await plan.apply()
+        assert (report.ok, [row.done for row in report.rows]) == (True, [done] * 2)
+
+
+async def test_named_members_where_a_region_cannot_be_read(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """It is a problem, and nothing is said of who is a member nowhere."""
+    load_world(sim, graph(member(IDS[0], "ENABLED")))
+    sim.inject(Fault(DENIED, "ListMembers", count=None))
+    plan = await plan_membership(client, [], regions=[REGION, ELSEWHERE], remove=[IDS[1]], max_removals=0)
+    assert [(one.region, one.reason) for one in plan.problems] == [(REGION, Reason.ACCESS_DENIED)]
+    assert plan.notes == ()
+
+
+async def test_what_else_is_wanted_of_graphs_beside_a_removal(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """It is planned where there is a graph, and a problem where there is none, as for packages alone."""
+    load_world(sim, graph(member(IDS[0], "ENABLED")))
+    plan = await plan_membership(
+        client, [], regions=[REGION, ELSEWHERE], remove=[IDS[0]], max_removals=1, tags={"team": "secops"}
+    )
+    assert [(one.region, one.kind) for one in plan.actions] == [
+        (REGION, ActionKind.TAG_GRAPH),
+        (REGION, ActionKind.REMOVE),
+    ]
+    assert [(one.region, one.reason) for one in plan.problems] == [(ELSEWHERE, Reason.NO_GRAPH)]
 
 
 async def test_a_member_with_an_address_of_the_list_is_not_removed(

@@ -178,7 +178,7 @@ async def test_interrupted(sim: DetectiveSimulator) -> None:
     assert not teardown.report.ok
     assert [(one.region, one.done, one.reason, one.problem) for one in teardown.report.regions] == [
         (REGION, (ActionKind.DELETE_GRAPH,), None, None),
-        (ELSEWHERE, (), Reason.INTERRUPTED, "interrupted while it was being deleted: it may be gone"),
+        (ELSEWHERE, (), Reason.INTERRUPTED, "it may be gone: plan again; interrupted while it was being deleted"),
         ("eu-central-1", (), Reason.INTERRUPTED, "interrupted before it was deleted"),
     ]
 
@@ -216,23 +216,40 @@ async def test_deadline_of_a_deletion_that_hangs(sim: DetectiveSimulator) -> Non
     assert teardown.report is report
     assert [(one.region, one.done, one.reason, one.problem) for one in report.regions] == [
         (REGION, (ActionKind.DELETE_GRAPH,), None, None),
-        (ELSEWHERE, (), Reason.TIMED_OUT, "not deleted within 0.5 s; it may be gone"),
+        (ELSEWHERE, (), Reason.TIMED_OUT, "it may be gone: plan again; not deleted within 0.5 s"),
         ("eu-central-1", (), Reason.TIMED_OUT, "not deleted within 0.5 s"),
     ]
 
 
 async def test_members_that_came_since(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """A graph with another number of members than the plan shows is not deleted; others are."""
+    """A graph with more members than the plan shows is not deleted; others are."""
     teardown = await plan_teardown(client, regions=REGIONS)
     await client.with_options(region=ELSEWHERE).create_members(arn_in(ELSEWHERE), some_accounts(3)[1:])
     report = await teardown.apply(confirm=ADMINISTRATOR)
     assert list(sim.snapshot()) == [arn_in(ELSEWHERE)]
     (failure,) = report.failures
-    text = "the graph has 1 member and 2 invitations now, and not 1 member as in the plan: plan again"
+    text = "since the plan, the graph has gained 2 invitations (200000000002, 200000000003): plan again"
     assert (failure.region, failure.reason, failure.problem) == (ELSEWHERE, Reason.NOT_PLANNED, text)
     again = await plan_teardown(client, regions=[ELSEWHERE])
     assert "which has 1 member and 2 invitations)" in " ".join(str(again).split())
     assert (await again.apply(confirm=ADMINISTRATOR)).ok
+
+
+async def test_members_that_were_swapped(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """A graph with as many other members than the plan counts is not deleted; the first ten are named."""
+    teardown = await plan_teardown(client, regions=[ELSEWHERE])
+    elsewhere, (old, *new) = client.with_options(region=ELSEWHERE), some_accounts(13)
+    load_world(sim, graph(*(member(one.account_id, "ENABLED") for one in new[:1]), region=ELSEWHERE))
+    (failure,) = (await teardown.apply(confirm=ADMINISTRATOR)).regions
+    text = f"since the plan, the graph has gained 1 member ({new[0].account_id}) and lost 1 member ({old.account_id})"
+    assert (failure.done, failure.reason, failure.problem) == ((), Reason.NOT_PLANNED, f"{text}: plan again")
+    await elsewhere.create_members(arn_in(ELSEWHERE), new[1:])
+    (failure,) = (await teardown.apply(confirm=ADMINISTRATOR)).regions
+    assert "and gained 12 invitations" not in (failure.problem or "")
+    assert f"gained 11 invitations ({', '.join(one.account_id for one in new[1:11])} and 1 more)" in (
+        failure.problem or ""
+    )
+    assert list(sim.snapshot()) == [arn_in(ELSEWHERE)]
 
 
 async def test_members_that_are_not_seen_yet(sim: DetectiveSimulator, client: DetectiveClient) -> None:

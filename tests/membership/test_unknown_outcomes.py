@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from attrs import evolve
 
-from detective_async import DetectiveClient
+from detective_async import DatasourcePackage, DetectiveClient
 from detective_async.membership import (
     AccountReport,
     ActionKind,
+    ByInvitation,
+    ByOrganization,
     MembershipReport,
     Reason,
     RegionReport,
@@ -24,6 +27,7 @@ from membership.worlds import (
     IDS,
     REGION,
     WRONG,
+    WorldTime,
     accepting,
     account,
     administrator,
@@ -31,6 +35,7 @@ from membership.worlds import (
     graph,
     load_world,
     member,
+    request_bodies,
     statuses,
 )
 
@@ -67,6 +72,8 @@ async def apply(client: DetectiveClient, sim: DetectiveSimulator, *faults: Fault
         client, WANTED, regions=[REGION], members=accepting(sim), tags={"a": "b"}, remove_others=True, max_removals=1
     )
     sim.set_read_lag(lag)
+    # What is written at the moment of that is seen at once.
+    await sim.advance(1)
     for fault in faults:
         sim.inject(fault)
     return await plan.apply(timeout=timeout)
@@ -140,7 +147,7 @@ async def test_refusal_after_a_lost_response(
         report = await apply(client, sim, *faults, lag=300)
     (row,) = (row for row in report.rows if row.account_id == account_id)
     assert (row.done, row.maybe_done, row.reason) == ((), (kind,), Reason.ACCESS_DENIED)
-    text = f"it is not known whether {str(kind)!r} was carried out; AccessDeniedException: not you"
+    text = f"it is not known whether {str(kind)!r} was carried out: plan again; AccessDeniedException: not you"
     assert (row.problem or "").startswith(text)
 
 
@@ -153,6 +160,50 @@ async def test_removal_without_a_response_that_is_seen_late(sim: DetectiveSimula
     assert {row.account_id: row.done for row in report.rows}[ONE] == (REINVITE, ACCEPT)
     assert report.ok
     assert not any(row.maybe_done for row in report.rows)
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+async def test_members_that_cannot_be_listed_any_more(sim: DetectiveSimulator, is_lost: bool) -> None:
+    """The region's problem hides neither who was removed, or may have been, nor what was reached."""
+    load_members(sim)
+
+    class FailsLater(DetectiveClient):
+        async def delete_members(self, *args: Any, **options: Any) -> Any:
+            sim.inject(Fault(DENIED, "ListMembers", count=None))
+            return await super().delete_members(*args, **options)
+
+    async with administrator(sim, FailsLater, max_attempts=1) as client:
+        faults = [Fault(DENIED, "CreateMembers", count=None), *([Fault(LOST, "DeleteMembers", count=2)] * is_lost)]
+        report = await apply(client, sim, *faults)
+    rows = {row.account_id: row for row in report.rows}
+    removed, half = rows[FOUR], rows[ONE]
+    problem = half.problem or ""
+    if is_lost:
+        assert (half.maybe_done, removed.maybe_done) == ((REMOVE,), (REMOVE,))
+        assert problem.startswith("it is not known whether 'remove' was carried out: plan again; AccessDenied")
+        assert not removed.ok
+    else:
+        assert (half.done, removed.done, removed.ok) == ((REMOVE,), (REMOVE,), True)
+        assert problem.startswith("it was removed, but not invited again; AccessDeniedException: not you (ListMembers")
+        assert "; AccessDeniedException: not you (CreateMembers" in problem
+    assert f"{REGION} {ONE}: {problem}" in str(report)
+
+
+async def test_members_that_cannot_be_listed_after_an_invitation(sim: DetectiveSimulator) -> None:
+    """The accounts that were invited are named, although their problem is that of the region."""
+    load_world(sim, graph(), accounts=KNOWN)
+
+    class FailsLater(DetectiveClient):
+        async def create_members(self, *args: Any, **options: Any) -> Any:
+            sim.inject(Fault(DENIED, "ListMembers", count=None))
+            return await super().create_members(*args, **options)
+
+    sim.set_verification_delay(10)
+    async with administrator(sim, FailsLater) as client:
+        plan = await plan_membership(client, WANTED, regions=[REGION])
+        report = await plan.apply()
+    assert [(row.done, row.ok) for row in report.rows] == [((INVITE,), False)] * 3
+    assert [row.account_id in str(report) for row in report.rows] == [True] * 3
 
 
 @pytest.mark.parametrize("lag", [0, 1])
@@ -176,7 +227,7 @@ async def test_only_the_removal_succeeds_until_the_deadline(sim: DetectiveSimula
         report = await apply(client, sim, Fault(Throttle(), "CreateMembers", count=None))
     (row,) = (row for row in report.rows if row.account_id == ONE)
     assert (row.done, row.maybe_done, row.reason) == ((REMOVE,), (), Reason.TIMED_OUT)
-    text = "not done within 60 s: it was removed, but not invited again; the account is not a member; TooManyRequests"
+    text = "it was removed, but not invited again; not done within 60 s: the account is not a member; TooManyRequests"
     assert (row.problem or "").startswith(text)
 
 
@@ -187,7 +238,8 @@ async def test_graph_without_a_response(sim: DetectiveSimulator) -> None:
         report = await apply(client, sim, Fault(LOST, "CreateGraph", count=None), lag=300)
     (region,) = report.regions
     assert (region.done, region.maybe_done, len(sim.snapshot())) == ((), (CREATE,), 1)
-    assert "it is not known whether 'create graph' was carried out; CreateGraph: the server" in (region.problem or "")
+    assert "it is not known whether 'create graph' was carried out: plan again; not done" in (region.problem or "")
+    assert "; not done within 60 s: CreateGraph: the server closed" in (region.problem or "")
     assert "not known whether it was done: create graph: 1" in str(report)
 
 
@@ -207,7 +259,7 @@ async def test_graph_without_a_response_and_reads_that_fail(
         report = await apply(client, sim, Fault(LOST, "CreateGraph", count=3))
     (region,) = report.regions
     assert (region.done, region.maybe_done, region.reason) == ((), (CREATE,), reason)
-    assert "it is not known whether 'create graph' was carried out; " in (region.problem or "")
+    assert "it is not known whether 'create graph' was carried out: plan again; " in (region.problem or "")
     assert ("CreateGraph: the server closed" in (region.problem or "")) is (reason is Reason.TIMED_OUT)
 
 
@@ -219,6 +271,20 @@ async def test_tags_without_a_response(sim: DetectiveSimulator, fault: Fault) ->
         report = await apply(client, sim, fault)
     (region,) = report.regions
     assert (region.ok, region.done, region.maybe_done) == (True, (ActionKind.TAG_GRAPH,), ())
+
+
+async def test_volume_after_an_acceptance_without_a_response(sim: DetectiveSimulator) -> None:
+    """A volume that is not known is waited for as after any other acceptance."""
+    load_members(sim)
+    sim.set_volume(TWO, "VOLUME_UNKNOWN")
+    time = WorldTime(sim)
+    async with administrator(sim, time=time) as client:
+        await time.sleep(1000)
+        began = time.now
+        report = await apply(client, sim, Fault(LOST, "AcceptInvitation", account=TWO), timeout=900)
+    (row,) = (row for row in report.rows if row.account_id == TWO)
+    assert (row.done, row.maybe_done, row.reason) == ((ACCEPT,), (), Reason.VOLUME_UNKNOWN)
+    assert 240 <= time.now - began < 300
 
 
 async def test_accounts_that_were_not_seen_yet(sim: DetectiveSimulator) -> None:
@@ -264,8 +330,8 @@ async def test_teardown_without_a_response(sim: DetectiveSimulator) -> None:
         report = await teardown.apply(confirm=ADMINISTRATOR)
     (region,) = report.regions
     assert (region.done, region.maybe_done, region.reason) == ((), (ActionKind.DELETE_GRAPH,), Reason.ACCESS_DENIED)
-    assert (region.problem or "").startswith("it may be gone; AccessDeniedException: not you")
-    assert str(report).splitlines()[0] == "0 graphs gone; 1 graph of which it is not known"
+    assert (region.problem or "").startswith("it may be gone: plan again; AccessDeniedException: not you")
+    assert str(report).splitlines()[0] == "0 graphs gone; 1 graph of which it is not known whether it is gone"
 
 
 async def test_teardown_with_the_keys_of_another_account(sim: DetectiveSimulator) -> None:
@@ -308,6 +374,65 @@ async def test_teardown_while_the_keys_are_exchanged(sim: DetectiveSimulator) ->
     assert (region.ok, region.done, region.maybe_done, region.reason) == (False, (), (), Reason.WRONG_ACCOUNT)
 
 
+@pytest.mark.parametrize("effect", [DENIED, Failure(503, "ServiceUnavailable", "later")])
+async def test_teardown_while_sts_does_not_say_whose_the_keys_are(sim: DetectiveSimulator, effect: Failure) -> None:
+    """A graph that is not found is not said to be gone while its keys may be those of another account."""
+    load_world(sim, graph(), accounts=KNOWN)
+    keys = [sim.account(ADMINISTRATOR)]
+
+    async def provider() -> Any:
+        return evolve(keys[0], account_id=None)
+
+    class Exchanges(DetectiveClient):
+        async def delete_graph(self, graph_arn: str) -> None:
+            keys[0] = sim.account(ONE)
+            await super().delete_graph(graph_arn)
+
+    async with administrator(sim, Exchanges) as original:
+        client = original.with_options(credentials=provider)
+        teardown = await plan_teardown(client, regions=[REGION])
+        sim.inject(Fault(Failure(404, "ResourceNotFoundException", "no such graph"), "DeleteGraph", count=None))
+        sim.inject(Fault(effect, "GetCallerIdentity", count=None))
+        report = await teardown.apply(confirm=ADMINISTRATOR, timeout=20)
+    (region,) = report.regions
+    assert arn_in(REGION) in sim.snapshot()
+    assert (region.ok, region.done, region.reason) == (False, (), Reason.WRONG_ACCOUNT)
+    assert "it is not known whose credentials these are" in (region.problem or "")
+
+
+@pytest.mark.parametrize("operation", ["CreateGraph", "EnableOrganizationAdminAccount"])
+async def test_packages_of_a_graph_that_was_made_without_a_response(sim: DetectiveSimulator, operation: str) -> None:
+    """AWS starts all packages of a new graph: none of them is left out, and so stopped."""
+    load_world(sim, accounts=KNOWN)
+    sim.set_package_delay(30)
+    sim.organization(FOUR, [ADMINISTRATOR, ONE])
+    members = (
+        ByInvitation()
+        if operation == "CreateGraph"
+        else ByOrganization(administrator_id=ADMINISTRATOR, management_credentials=sim.account(FOUR))
+    )
+    async with administrator(sim) as client:
+        plan = await plan_membership(
+            client, [account(ONE)], regions=[REGION], members=members, datasource_packages=["EKS_AUDIT"]
+        )
+        sim.inject(Fault(LOST, operation, count=3))
+        assert (await plan.apply()).ok
+    (body,) = request_bodies(sim, "UpdateDatasourcePackages")
+    assert set(body["DatasourcePackages"]) == set(DatasourcePackage)
+
+
+async def test_invitation_after_a_removal_without_a_response(sim: DetectiveSimulator) -> None:
+    """Of another invitation, the removal is known, and the invitation may have been sent."""
+    load_members(sim)
+    async with administrator(sim) as client:
+        faults = Fault(Drop("before"), "CreateMembers", count=6), Fault(DENIED, "CreateMembers", count=None)
+        report = await apply(client, sim, *faults)
+    (row,) = (row for row in report.rows if row.account_id == ONE)
+    assert (row.done, row.maybe_done, row.reason) == ((REMOVE,), (REINVITE,), Reason.ACCESS_DENIED)
+    text = "it was removed, and may have been invited again: plan again; AccessDeniedException: not you"
+    assert (row.problem or "").startswith(text)
+
+
 async def test_teardown_that_hangs_after_an_error(sim: DetectiveSimulator) -> None:
     """At the deadline, the last error is still said."""
     load_world(sim, graph())
@@ -327,4 +452,6 @@ async def test_teardown_that_hangs_after_an_error(sim: DetectiveSimulator) -> No
         report = await teardown.apply(confirm=ADMINISTRATOR, timeout=0.5)
     (region,) = report.regions
     assert (region.maybe_done, region.reason) == ((ActionKind.DELETE_GRAPH,), Reason.TIMED_OUT)
-    assert (region.problem or "").startswith("not deleted within 0.5 s; it may be gone; TooManyRequestsException")
+    assert (region.problem or "").startswith(
+        "it may be gone: plan again; not deleted within 0.5 s; TooManyRequestsException"
+    )

@@ -5,11 +5,12 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from support.fakes import FakeTime
 from support.wire_server import Request, serving
 
-from detective_async import Credentials, DetectiveClient, PaginationError, ServiceError
+from detective_async import Credentials, DetectiveClient, PaginationError, RetryPolicy, ServiceError
 from detective_async.organization import AccountStatus, OrganizationAccount, list_accounts
-from detective_async.testing import DetectiveSimulator
+from detective_async.testing import DetectiveSimulator, Failure, Fault, Throttle
 
 MANAGEMENT, OUTSIDER = "999999999999", "333333333333"
 MEMBERS = [f"{number:012}" for number in range(1, 43)]
@@ -34,6 +35,23 @@ async def test_all_accounts(sim: DetectiveSimulator, management: DetectiveClient
     assert "one@" not in repr(first)
     assert (accounts[1].status, accounts[1].ok) == (AccountStatus.SUSPENDED, False)
     assert [(one.operation, one.region) for one in sim.requests] == [("ListAccounts", "us-east-1")] * 3
+
+
+@pytest.mark.parametrize("effect", [Throttle(), Failure(503, "ServiceUnavailable", "later")])
+async def test_bursts(sim: DetectiveSimulator, effect: Throttle | Failure) -> None:
+    """Pages are asked for as patiently as other jobs ask, unless the client's policy says otherwise."""
+    sim.organization(MANAGEMENT, MEMBERS)
+    async with DetectiveClient(
+        region="eu-west-1",
+        endpoint_url=sim.url,
+        credentials=sim.account(MANAGEMENT),
+        clock=FakeTime().clock(real_dates=True),
+    ) as client:
+        sim.inject(Fault(effect, "ListAccounts", count=7))
+        assert len(await list_accounts(client)) == len(MEMBERS) + 1
+        sim.inject(Fault(effect, "ListAccounts", count=7))
+        with pytest.raises(ServiceError):
+            await list_accounts(client.with_options(retry=RetryPolicy(max_attempts=2)))
 
 
 async def test_refusals(sim: DetectiveSimulator, management: DetectiveClient) -> None:

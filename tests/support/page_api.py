@@ -11,7 +11,18 @@ from playwright.async_api import Page, Route
 REGIONS = ["eu-west-1", "us-east-1"]
 ADMINISTRATORS = ["200000000001", "200000000002"]
 TIME = "2026-11-26T10:00:00Z"
-SETTINGS = {"Accounts": ADMINISTRATORS, "Regions": REGIONS, "Names": {}, "Accepts": True, "Example": None}
+LIMITS = {"Silence": 15, "Answer": 75, "Plan": 135}
+SETTINGS = {
+    "Accounts": ADMINISTRATORS,
+    "Regions": REGIONS,
+    "Names": {},
+    "Accepts": True,
+    "Example": None,
+    "Limits": LIMITS,
+}
+#: What could not be read since.
+NOT_SEEN = {"Accounts": 0, "Regions": 0, "Targets": 0}
+CHANGES = {"Since": TIME, "AsOf": TIME, "Complete": True, "Left": 0, "NotSeen": NOT_SEEN, "Changes": []}
 
 Answer = Callable[[Route], Awaitable[None]]
 
@@ -30,11 +41,12 @@ def problem(status: int, title: str, **more: Any) -> Answer:
     return value({"title": title, "status": status, **more}, status)
 
 
-def ndjson(lines: Iterable[Any], *, end: bool = True, finished: str = TIME) -> Answer:
+def ndjson(lines: Iterable[Any], *, end: bool = True, finished: str = TIME, survey: str = "a" * 16) -> Answer:
     """Answer with a stream of lines; without its end mark, it was cut off."""
     found = [json.dumps(line) for line in lines]
     if end:
         found.append(json.dumps({"End": {"Lines": len(found), "StartedTime": finished, "FinishedTime": finished}}))
+    found.insert(0, json.dumps({"Begin": {"SurveyId": survey, "StartedTime": finished, "Total": 4}}))
 
     async def answer(route: Route) -> None:
         await route.fulfill(content_type="application/x-ndjson", body="\n".join(found) + "\n")
@@ -124,7 +136,7 @@ class PageApi:
             "fleet/graphs": ndjson([]),
             "fleet/investigations": ndjson([investigation(1, "CRITICAL")]),
             "coverage": ndjson([]),
-            "changes": value({"Since": TIME, "AsOf": TIME, "Complete": True, "Left": 0, "Changes": []}),
+            "changes": value(CHANGES),
             "onboarding/jobs": value({"Jobs": []}),
             **self.answers,
         }

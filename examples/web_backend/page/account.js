@@ -2,7 +2,7 @@
 
 import { address, link } from "./address.js";
 import { call, path } from "./api.js";
-import { Cell, verdict } from "./coverage.js";
+import { Cell, oldWords, verdict } from "./coverage.js";
 import { accounts, askAgain, nameOf, personal, settings } from "./data.js";
 import { Failures } from "./failures.js";
 import { memberColumns, memberKey } from "./members.js";
@@ -46,6 +46,7 @@ export function tryAgain() {
 }
 
 export function leave() {
+  control?.abort();
   wanted = null;
 }
 
@@ -57,14 +58,15 @@ async function load(id, { fresh = false, quiet = false } = {}) {
   phase = "loading";
   if (fresh) accounts.outdated = false;
   if (!quiet) problem = null;
-  began = Date.now();
+  began = performance.now();
   changed();
   try {
     for (let age = fresh ? "&max_age=0" : ""; ; age = "") {
       const found = await call(`${path`api/accounts/${id}`}?wait=5${age}${personal.shown ? "&emails=true" : ""}`, { signal });
       if (left()) return;
-      // What is known stays until all of it can be replaced.
-      if (found.Complete || !known?.Complete) known = found;
+      // What is known stays until all of it can be replaced; what could not be checked since is old, as in the matrix.
+      if (!known?.Complete) known = found;
+      else if (found.Complete) known = { ...found, Coverage: found.Coverage.map((cell) => keepKnown(cell, known)) };
       progress = found;
       problem = null;
       changed();
@@ -84,18 +86,23 @@ async function load(id, { fresh = false, quiet = false } = {}) {
   changed();
 }
 
+function keepKnown(cell, { Coverage, CoverageAsOf }) {
+  const before = Coverage.find((one) => one.Region === cell.Region);
+  return cell.State === "failed" && before && before.State !== "failed" ? { ...before, stale: before.stale ?? CoverageAsOf } : cell;
+}
+
 // ---- what an account is in no graph of, and what can be done
 
 // The administrators that did not answer, by region: an account may be in their graphs. Not those of a closed region.
-const silentIn = (region) => (known?.Silent ?? []).filter((one) => one.Region === region);
+const silentIn = (region) => known?.Silent?.[region] ?? { Count: 0, AccountIds: [] };
 
 // In a region where not all have answered, what those have said that did.
 function unsure(region) {
   const silent = silentIn(region);
-  const answered = settings.Accounts.length - silent.length;
-  if (!silent.length || answered <= 0) return null;
-  const names = silent.slice(0, 3).map((one) => one.AccountId).join(", ");
-  const more = silent.length > 3 ? ` and ${count(silent.length - 3)} more` : "";
+  const answered = settings.Accounts.length - silent.Count;
+  if (!silent.Count || answered <= 0) return null;
+  const names = silent.AccountIds.join(", ");
+  const more = silent.Count > silent.AccountIds.length ? ` and ${count(silent.Count - silent.AccountIds.length)} more` : "";
   return `In no graph of the ${some(answered, "administrator")} that answered; ${names}${more} did not answer`;
 }
 
@@ -126,6 +133,7 @@ export function Account() {
   const asked = [...cells.values()].filter((cell) => cell.State !== "not asked");
   const on = asked.filter((cell) => cell.State === "on").length;
   const unknown = asked.filter((cell) => cell.State === "failed").length;
+  const old = asked.map((cell) => cell.stale).filter(Boolean).sort();
   const gaps = asked.length - on - unknown;
   const pending = settings.Regions.length - asked.length;
   const reasons = new Map(asked.filter((cell) => cell.State === "failed").map((cell) => [cell.Region, unsure(cell.Region)]));
@@ -143,11 +151,11 @@ export function Account() {
     <section aria-labelledby="account-title" id="one">
       <div class="bar">
         <h2 id="account-title">Account ${id}${nameOf(id) && `: ${nameOf(id)}`}</h2>
-        <${Freshness} id="account-freshness" phase=${phase} time=${known && (known.CoverageAsOf ?? known.AsOf)} progress=${progress} began=${began} />
+        <${Freshness} id="account-freshness" of=${{ phase, time: known?.CoverageAsOf, progress, began }} />
         <${RefreshButton} id="account-refresh" busy=${phase === "loading"} run=${() => load(id, { fresh: true })} />
       </div>
       <${Problem} id="account-alert" problem=${problem} retry=${() => load(id)} />
-      ${known && html`<p id="account-verdict" role="status"><strong>${absent ? `Account ${id} was not found. ${absent}.` : `${verdict(`Account ${id}`, on, gaps, pending, unknown)}.`}</strong></p>`}
+      ${known && html`<p id="account-verdict" role="status"><strong>${absent ? `Account ${id} was not found. ${absent}.` : `${verdict(`Account ${id}`, on, gaps, pending, unknown)}${oldWords(old)}.`}</strong></p>`}
       ${known?.IsAdministrator && html`<p>It is an administrator: it has graphs of its own.</p>`}
       <${Table} id="account-coverage" caption="Coverage by region" rows=${settings.Regions} rowKey=${(one) => one} columns=${columns} />
       ${known &&

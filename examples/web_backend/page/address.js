@@ -23,6 +23,7 @@ export let address = UNKNOWN;
 
 // 4444-5555-6666 and 4444 5555 6666 are account ids too.
 export const digitsOf = (text) => (/^[\d\s-]+$/.test(text) ? text.replace(/[\s-]/g, "") : text.trim());
+export const isRandom = (text) => RANDOM.test(text);
 export const isAccount = (text) => ACCOUNT.test(text);
 
 function parse(hash) {

@@ -1,19 +1,23 @@
-// Requests to the server. Every error is a Failure with a problem (RFC 9457), and nothing waits for ever: a server that
-// says nothing for QUIET milliseconds is given up, and until then the reader is told how long it has been.
+// Requests to the server. Every error is a Failure with a problem (RFC 9457), and nothing waits for ever: the server says
+// after how long it may be given up, and until then the reader is told how long it has been.
 
-const QUIET = 30_000;
-// A plan or the start of a job may need many calls to AWS.
-export const PATIENT = 180_000;
+// In seconds: `Silence` for a stream that says nothing, `Answer` for a document, `Plan` for a plan.
+const limits = { Silence: 15, Answer: 15, Plan: 15 }; // until the settings are known
+export const setLimits = (found) => Object.assign(limits, found);
 
 const UNREACHABLE = { title: "The server cannot be reached", detail: "check that it is running, and the network connection" };
 const INCOMPLETE = { title: "The response is incomplete", detail: "the connection was lost before the end" };
 export const MALFORMED = { title: "The response cannot be read", detail: "it is not what the server promises" };
-const silent = (quiet) => ({ title: "The server does not answer", detail: `nothing has come for ${quiet / 1000} seconds` });
+const EMPTY = { title: "The response is empty", detail: "something between this page and the server may have dropped it" };
+const FOREIGN = { title: "The response is not the server's", detail: "something in between has answered, such as a proxy or a page to sign in: reload this page" };
+const silent = (limit) => ({ title: "The server does not answer", detail: `nothing has come for ${limit} seconds` });
 
 export class Failure extends Error {
-  constructor(problem) {
+  // `isAnswer`: whether the server itself has said so.
+  constructor(problem, isAnswer = false) {
     super(problem.title);
     this.problem = problem;
+    this.isAnswer = isAnswer;
   }
 }
 
@@ -25,11 +29,11 @@ function segment(id) {
   return encodeURIComponent(id);
 }
 
-// Calls `late` once there was no sign of life for `quiet` milliseconds. Signs come by the thousand, so they are cheap.
-function limited(quiet, late) {
+// Calls `late` once there was no sign of life for `limit` seconds. Signs come by the thousand, so they are cheap.
+function limited(limit, late) {
   let last = performance.now();
   const timer = setInterval(() => {
-    if (performance.now() - last < quiet) return;
+    if (performance.now() - last < limit * 1000) return;
     clearInterval(timer);
     late();
   }, 1000);
@@ -42,31 +46,32 @@ function limited(quiet, late) {
 }
 
 // Stops a request that is silent. `alive` is called with every sign of life; `stopped` says who stopped it.
-function watchdog(quiet, signal) {
+function watchdog(limit, signal) {
   const control = new AbortController();
   const watch = { control, late: false };
   const abort = () => control.abort();
   signal?.addEventListener("abort", abort);
   if (signal?.aborted) abort();
-  const limit = limited(quiet, () => {
+  const life = limited(limit, () => {
     watch.late = true;
     control.abort();
   });
-  watch.alive = limit.alive;
+  watch.alive = life.alive;
   watch.done = () => {
-    limit.done();
+    life.done();
     signal?.removeEventListener("abort", abort);
   };
   // Our own time limit is a problem; a newer request that replaces this one is none.
   watch.failure = (error, otherwise) => {
-    if (watch.late) return new Failure(silent(quiet));
+    if (watch.late) return new Failure(silent(limit));
     if (error instanceof Failure || error.name === "AbortError") return error;
     return new Failure(otherwise);
   };
   return watch;
 }
 
-async function open(address, options, watch) {
+// `form`: the media type that is expected; a proxy's page of HTML may come with 200 too.
+async function open(address, form, options, watch) {
   let response;
   try {
     response = await fetch(address, { cache: "no-store", ...options, signal: watch.control.signal });
@@ -74,35 +79,39 @@ async function open(address, options, watch) {
     throw watch.failure(error, UNREACHABLE);
   }
   watch.alive();
-  if (response.ok) return response;
+  if (response.ok) {
+    if (response.headers.get("Content-Type")?.split(";")[0] !== form) throw new Failure(FOREIGN);
+    return response;
+  }
   let problem;
   try {
     problem = await response.json();
   } catch {
     problem = null;
   }
-  throw new Failure(problem?.title ? problem : { title: `The server responded with ${response.status}`, detail: "" });
+  if (problem?.title) throw new Failure(problem, true);
+  throw new Failure({ title: `The server responded with ${response.status}`, detail: "" });
 }
 
-export async function call(address, { method = "GET", body, quiet = QUIET, signal } = {}) {
-  const watch = watchdog(quiet, signal);
+export async function call(address, { method = "GET", body, limit = "Answer", signal } = {}) {
+  const watch = watchdog(limits[limit], signal);
   const options = { method };
   if (body !== undefined) {
     options.headers = { "Content-Type": "application/json" };
     options.body = JSON.stringify(body);
   }
   try {
-    const response = await open(address, options, watch);
+    const response = await open(address, "application/json", options, watch);
     const text = await response.text().catch((error) => {
       throw watch.failure(error, INCOMPLETE);
     });
     try {
       return JSON.parse(text);
     } catch {
-      throw new Failure(INCOMPLETE);
+      throw new Failure(text ? INCOMPLETE : EMPTY);
     }
   } catch (error) {
-    const unsure = method !== "GET" && (watch.late || error.problem === UNREACHABLE || error.problem === INCOMPLETE);
+    const unsure = method !== "GET" && error instanceof Failure && !error.isAnswer;
     throw unsure ? new Failure({ ...error.problem, outcome_unknown: true }) : error;
   } finally {
     watch.done();
@@ -123,20 +132,22 @@ export async function* pages(address, name) {
 const SLICE = 10; // milliseconds
 const breath = () => new Promise((resolve) => setTimeout(resolve));
 
-// The values of an NDJSON stream. The last line is `{"End": ...}`, which is returned: a body without it was cut off.
+// The values of an NDJSON stream. The first line is `{"Begin": ...}`: a body without it is not the server's. The last one
+// is `{"End": ...}`, which is returned: a body without it was cut off.
 export async function* lines(address, { signal }) {
-  const watch = watchdog(QUIET, signal);
+  const watch = watchdog(limits.Silence, signal);
   try {
-    const response = await open(address, {}, watch);
+    const response = await open(address, "application/x-ndjson", {}, watch);
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = "";
     let found = 0; // items and failures
+    let begun = false;
     let began = performance.now();
     for (;;) {
       const piece = await reader.read().catch((error) => {
         throw watch.failure(error, INCOMPLETE);
       });
-      if (piece.done) throw new Failure(INCOMPLETE);
+      if (piece.done) throw new Failure(begun || rest ? INCOMPLETE : EMPTY);
       watch.alive();
       const whole = (rest + piece.value).split("\n");
       rest = whole.pop();
@@ -153,7 +164,9 @@ export async function* lines(address, { signal }) {
           throw new Failure(MALFORMED);
         }
         if (value === null || typeof value !== "object") throw new Failure(MALFORMED);
-        if (value.error) throw new Failure(value.error);
+        if (value.error) throw new Failure(value.error, true);
+        if (value.Begin) begun = true;
+        if (!begun) throw new Failure(MALFORMED);
         if (value.End) {
           if (value.End.Lines !== found) throw new Failure(INCOMPLETE);
           return value.End;
@@ -176,6 +189,7 @@ export function follow(address, on) {
   const { ended, disconnected, connected, ...events } = on;
   const source = new EventSource(address);
   let over = false;
+  let begun = false; // the first event is `begin`
   const end = (problem) => {
     if (over) return;
     over = true;
@@ -183,7 +197,7 @@ export function follow(address, on) {
     source.close();
     ended(problem);
   };
-  const { alive, done } = limited(QUIET, () => end(silent(QUIET)));
+  const { alive, done } = limited(limits.Silence, () => end(silent(limits.Silence)));
   // Events may come by the thousand: they are handled a few milliseconds at a time, in order.
   const queue = [];
   let working = false;
@@ -191,9 +205,11 @@ export function follow(address, on) {
     working = true;
     let from = performance.now();
     for (let next = 0; next < queue.length && !over; next += 1) {
-      const [handle, text] = queue[next];
+      const [handle, text, name] = queue[next];
       try {
         const value = JSON.parse(text);
+        if (name === "begin") begun = true;
+        if (!begun && name !== "error") throw new SyntaxError("no begin");
         if (handle !== end && (value === null || typeof value !== "object")) throw new SyntaxError("no object");
         handle(value);
       } catch {
@@ -210,25 +226,23 @@ export function follow(address, on) {
   };
   const read = (event, handle) => {
     alive();
-    queue.push([handle, event.data]);
+    queue.push([handle, event.data, event.type]);
     if (!working) work();
   };
   for (const [name, handle] of Object.entries(events)) source.addEventListener(name, (event) => read(event, handle));
   source.addEventListener("alive", alive);
-  source.addEventListener("open", () => {
-    alive();
-    connected();
-  });
-  source.addEventListener("end", () => read({ data: "null" }, end));
+  // No sign of life: the browser opens a stream that is always empty again and again.
+  source.addEventListener("open", connected);
+  source.addEventListener("end", () => read({ data: "null", type: "end" }, end));
   source.addEventListener("error", async (event) => {
     if (over) return;
     // The server's error event has data; the browser's own event of the same name has none.
     if (event.data !== undefined) return read(event, end);
     if (source.readyState !== EventSource.CLOSED) return disconnected();
     // The response was not a stream. An EventSource does not give access to it, so the request is repeated.
-    const watch = watchdog(QUIET);
+    const watch = watchdog(limits.Silence);
     try {
-      await open(address, {}, watch);
+      await open(address, "text/event-stream", {}, watch);
       end(INCOMPLETE);
     } catch (error) {
       end(error.problem ?? INCOMPLETE);

@@ -20,8 +20,8 @@ export function Chart({ totals }) {
     ${[...totals].map(([region, { counts, answered }], index) => {
       let before = 0;
       return html`<g key=${region} data-region=${region} transform=${`translate(0 ${index * ROW})`}>
-        <text class="label" x="0" y=${LABEL - 5}>${region}</text>
-        <text class="sum" text-anchor="end" x="100%" y=${LABEL - 5}>${answered ? count(total(counts)) : "…"}</text>
+        <text x="0" y=${LABEL - 5}>${region}</text>
+        <text text-anchor="end" x="100%" y=${LABEL - 5}>${answered ? count(total(counts)) : "…"}</text>
         <rect class="background" y=${LABEL} width="100%" height=${BAR} rx="3" />
         ${ALL.map(([status, word]) => {
           const start = before;

@@ -7,9 +7,10 @@ import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
 import { STATES } from "./statuses.js";
 import { announce, changed } from "./store.js";
-import { Exports, Filter, Freshness, NearHint, Problem, RefreshButton, Select, count, some, timestamp } from "./ui.js";
+import { Exports, Filter, Freshness, Problem, RefreshButton, Select, count, some, timestamp } from "./ui.js";
 
 export const show = () => coverage.enter();
+export const leave = () => coverage.leave();
 export const tryAgain = () => coverage.tryAgain();
 
 // The sign, the word and the reason of one cell; no cell was not asked yet.
@@ -38,7 +39,8 @@ function byAccount() {
     const on = states.get("on") ?? 0;
     // What could not be checked is not known: it is no gap.
     const unknown = states.get("failed") ?? 0;
-    return { account, cells, states, on, unknown, gaps: cells.size - on - unknown, pending: settings.Regions.length - cells.size };
+    const old = [...cells.values()].map((cell) => cell.stale).filter(Boolean).sort();
+    return { account, cells, states, on, unknown, old, gaps: cells.size - on - unknown, pending: settings.Regions.length - cells.size };
   });
   grouped = { from: coverage.rows, rows };
   return rows;
@@ -51,6 +53,9 @@ const CHOICES = [
   ["unseen", "unseen somewhere"],
   ["failed", "could not be checked somewhere"],
 ];
+
+// Whether the server can look for it: a part of an id, or nothing.
+export const isPart = (text) => /^\d{0,12}$/.test(text);
 
 // By a part of the id, or of the name if names are shown.
 export function finder(part) {
@@ -74,6 +79,9 @@ export function verdict(name, on, gaps, pending, unknown = 0) {
   return gaps ? `${name} is not covered everywhere: ${where}` : `${name} is covered everywhere: in ${on === 1 ? "its region" : `all ${count(on)} regions`}`;
 }
 
+// What is old, and could not be checked since; nothing if all is new.
+export const oldWords = (old) => (old.length ? `; as of ${timestamp(old[0])} UTC in ${some(old.length, "region")}, which could not be checked since` : "");
+
 let told = null;
 
 export function Coverage() {
@@ -84,17 +92,18 @@ export function Coverage() {
   const has = finder(part);
   const rows = all.filter((row) => matches(row, has, state));
   const everywhere = all.filter((row) => row.on === settings.Regions.length).length;
+  const outdated = all.filter((row) => row.old.length);
   const exact = rows.length === 1 && part && rows[0];
-  const words = exact ? `${verdict(exact.account, exact.on, exact.gaps, exact.pending, exact.unknown)}.` : `${count(rows.length)} of ${some(all.length, "account")} shown.`;
+  const words = exact ? `${verdict(exact.account, exact.on, exact.gaps, exact.pending, exact.unknown)}${oldWords(exact.old)}.` : `${count(rows.length)} of ${some(all.length, "account")} shown.`;
   const key = `${find} ${state}`;
   if (told !== null && told !== key) announce(words);
   told = key;
   // A file has cells, and not accounts: only some filters mean the same for both.
-  const exported = { account: /^\d*$/.test(part) ? part : "", state: ["off", "unseen", "failed"].includes(state) ? state : "" };
+  const exported = { account: isPart(part) ? part : "", state: ["off", "unseen", "failed"].includes(state) ? state : "" };
   const isExact = !state && exported.account === part;
   const columns = [
     { key: "account", label: "Account", value: (row) => row.account, cell: (row) => html`<a href=${link("account", [row.account])}>${row.account}</a>${nameOf(row.account) && html` <small>${nameOf(row.account)}</small>`}` },
-    { key: "gaps", label: "Gaps", number: true, value: (row) => row.gaps + (row.unknown && 0.5), cell: (row) => html`${row.pending ? html`<span class="unknown">${row.gaps || "…"}</span>` : row.gaps}${row.unknown > 0 && html` <small>${count(row.unknown)} not known</small>`}` },
+    { key: "gaps", label: "Gaps", number: true, value: (row) => row.gaps + (row.unknown && 0.5), cell: (row) => html`<span>${row.pending ? html`<span class="unknown">${row.gaps || "…"}</span>` : row.gaps}${row.unknown > 0 && html` <small>${count(row.unknown)} not known</small>`}</span>` },
     ...settings.Regions.map((region) => ({
       key: region,
       label: region,
@@ -106,11 +115,11 @@ export function Coverage() {
     <section aria-labelledby="coverage-title" id="coverage">
       <div class="bar">
         <h2 id="coverage-title">Coverage</h2>
-        <${Freshness} id="coverage-freshness" ...${stateOf(coverage)} />
+        <${Freshness} id="coverage-freshness" of=${coverage} />
         <${RefreshButton} id="coverage-refresh" busy=${coverage.loading} run=${() => coverage.load({ fresh: true })} />
       </div>
       <${Problem} id="coverage-alert" problem=${coverage.problem} retry=${() => coverage.load()} />
-      ${coverage.time && html`<p id="coverage-summary">${count(everywhere)} of ${some(all.length, "account")} ${everywhere === 1 ? "is" : "are"} covered in every region.</p>`}
+      ${coverage.time && html`<p id="coverage-summary">${count(everywhere)} of ${some(all.length, "account")} ${everywhere === 1 ? "is" : "are"} covered in every region${outdated.length > 0 && html`; ${some(outdated.length, "account")} could not be checked everywhere, and ${outdated.length === 1 ? "is" : "are"} shown as before`}.</p>`}
       <p class="legend quiet">${[...STATES.values()].map(([sign, word, kind]) => html`<span key=${word}><span class="badge" data-kind=${kind}><span aria-hidden="true">${sign} </span>${word}</span></span>`)}</p>
       <p class="quiet">On: a graph has its data. Off: a member or an administrator, but without data. Unseen: in no graph there that was asked.</p>
     </section>
@@ -127,7 +136,6 @@ export function Coverage() {
         <${Filter} id="coverage-state" label="Coverage"><${Select} id="coverage-state" value=${state} any="any" choices=${CHOICES} change=${(value) => adjust({ state: value })} /><//>
       </form>
       <p class="quiet" id="coverage-shown">${words}</p>
-      <${NearHint} rows=${rows.length} />
       ${rows.length === 0 && /^\d+$/.test(part) && !isAccount(part) && html`<p id="coverage-digits">An account id has 12 digits; this has ${count(part.length)}.</p>`}
       ${rows.length === 0 && isAccount(part) && html`<p>Account ${part} is in no graph that was asked. <a href=${link("account", [part])}>Look at it</a></p>`}
       <${Table} id="coverage-table" caption="Coverage of accounts, region by region" rows=${rows} rowKey=${(row) => row.account} view=${key}
@@ -136,5 +144,3 @@ export function Coverage() {
     </section>
   `;
 }
-
-export const stateOf = ({ phase, time, progress, began }) => ({ phase, time, progress, began });

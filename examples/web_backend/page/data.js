@@ -1,7 +1,8 @@
 // What the views share: the settings, and the streams of rows.
 
-import { call } from "./api.js";
+import { Failure, MALFORMED, call, setLimits } from "./api.js";
 import { Dataset } from "./dataset.js";
+import { Overview } from "./overview.js";
 import { Retry } from "./retry.js";
 import { changed, recall, remember } from "./store.js";
 
@@ -16,6 +17,7 @@ export async function loadSettings() {
   asking = true;
   try {
     Object.assign(settings, await call("api/settings"), { known: true, problem: null });
+    setLimits(settings.Limits);
     settingsRetry.succeeded();
   } catch (error) {
     if (!error.problem) throw error;
@@ -32,6 +34,8 @@ export const personal = recall("personal", { shown: false });
 
 export function showPersonal(shown) {
   personal.shown = shown;
+  // Also from rows that stay because the next answer is a failure.
+  if (!shown) members.show(new Map([...members.shown].map(([name, { EmailAddress, ...row }]) => [name, row])));
   remember("personal", personal);
   members.load();
 }
@@ -40,11 +44,18 @@ export const nameOf = (account) => (personal.shown && Object.hasOwn(settings.Nam
 
 // Old results do well enough for the first look: what is shown says how old it is, and "Refresh" asks AWS.
 const ages = (fresh) => `max_age=${fresh ? 0 : 3600}`;
+
+// The item, if it has the text that the page cannot do without: one that has not must not stop the whole page.
+function whole(item, name) {
+  if (typeof item?.[name] !== "string") throw new Failure(MALFORMED);
+  return item;
+}
+
 const owner = (row) => `${row.Administrator ?? row.AccountId} ${row.Region}`;
 
 export const coverage = new Dataset({
   address: (fresh) => `api/coverage?${ages(fresh)}`,
-  read: (line) => line,
+  read: (line) => whole(line, "AccountId"),
   key: (row) => `${row.AccountId} ${row.Region}`,
   owner: (row) => `${row.AdministratorId ?? row.AccountId} ${row.Region}`,
   isUnknown: (row) => row.State === "failed",
@@ -52,39 +63,40 @@ export const coverage = new Dataset({
 
 export const members = new Dataset({
   address: (fresh) => `api/fleet/members?${ages(fresh)}${personal.shown ? "&emails=true" : ""}`,
-  read: ({ AccountId, Region, Member }) => ({ ...Member, Administrator: AccountId, Region }),
+  read: ({ AccountId, Region, Member }) => ({ ...whole(Member, "AccountId"), Administrator: AccountId, Region }),
   key: (row) => `${row.Administrator} ${row.Region} ${row.AccountId}`,
   owner,
 });
 
 export const investigations = new Dataset({
   address: (fresh) => `api/fleet/investigations?${ages(fresh)}`,
-  read: ({ AccountId, Region, Investigation }) => ({ ...Investigation, AccountId, Region }),
+  read: ({ AccountId, Region, Investigation }) => ({ ...whole(Investigation, "EntityArn"), AccountId, Region }),
   key: (row) => `${row.AccountId} ${row.Region} ${row.InvestigationId}`,
   owner,
 });
 
 export const graphs = new Dataset({
   address: (fresh) => `api/fleet/graphs?${ages(fresh)}`,
-  read: ({ AccountId, Region, Graph }) => ({ ...Graph, AccountId, Region }),
+  read: ({ AccountId, Region, Graph }) => ({ ...whole(Graph, "Arn"), AccountId, Region }),
   key: (row) => `${row.AccountId} ${row.Region}`,
   owner,
 });
 
+// From the same surveys as `members`.
+export const fleet = new Overview({
+  address: (fresh) => `api/fleet/overview?${ages(fresh)}`,
+  key: (row) => `${row.AccountId} ${row.Region}`,
+});
+
 // After an onboarding: what is known of members is older than that.
 export function outdate() {
-  coverage.outdated = true;
-  members.outdated = true;
-  accounts.outdated = true;
+  for (const one of [coverage, members, fleet, graphs, accounts]) one.outdated = true;
 }
-
-// The latest survey of members that the fleet was shown by, which the list of members shows too.
-export const fleet = { started: "" };
 
 // The pages of single accounts, which have surveys of their own.
 export const accounts = { outdated: false };
 
-export const anyLoading = () => [coverage, members, investigations, graphs].some((one) => one.loading);
+export const anyLoading = () => [coverage, members, investigations, graphs, fleet].some((one) => one.loading);
 
 // Asks the accounts and regions of one cause again; what is known of the others stays. Then the stream is opened again.
 export async function askAgain(kind, cause, accountIds) {

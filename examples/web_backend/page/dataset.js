@@ -1,5 +1,4 @@
 // The rows that a stream of the server has: `phase` says what is known of them, and old rows stay until there are new ones.
-//
 // A load that failed is repeated when its view is entered, and after a while in the background.
 //
 // idle: nobody asked. loading: the answer is under way; the rows are older ones, or those that have come so far.
@@ -12,8 +11,9 @@ import { Retry } from "./retry.js";
 export class Dataset {
   phase = "idle";
   failures = []; // the accounts and regions that could not be read
-  started = null; // when the survey of the complete rows began
-  time = null; // when the rows were complete; null if they never were
+  surveyId = null; // of the latest answer
+  readyAt = 0; // when that answer was complete, by the browser
+  time = null; // of when the complete rows are: the start of their survey, or of what it has kept; null if there are none
   problem = null;
   progress = null; // accounts and regions that have answered, and all of them
   began = 0; // when the latest request was sent
@@ -50,33 +50,62 @@ export class Dataset {
     this.list = null;
   }
 
-  // A view that shows the rows is entered.
-  enter(latest = "") {
+  // A view that shows the rows is entered. `other`: a dataset that is made from the same surveys, such as that of the fleet,
+  // which may have a later one already.
+  enter(other = null) {
     if (this.outdated && !this.loading) this.load({ fresh: true });
-    // A later survey is known already, such as that of the fleet.
-    else if (this.phase === "ready" && this.started < latest) this.load({ quiet: true });
+    else if (this.phase === "ready" && other?.readyAt > this.readyAt && other.surveyId !== this.surveyId) this.load({ quiet: true });
     else if (this.phase === "idle" || this.phase === "failed") this.load({ quiet: true });
+  }
+
+  // The view is left: a stream that nobody sees would take one of the few connections that a browser has to a server. The
+  // server goes on for a while, and a reader that comes back gets what it has found.
+  leave() {
+    if (!this.loading) return;
+    this.stop();
+    this.phase = "idle";
+    this.outdated ||= this.fresh;
+  }
+
+  stop() {
+    this.control?.abort();
   }
 
   tryAgain() {
     if (this.phase === "failed" && this.retry.isDue()) this.load({ quiet: true });
   }
 
-  // `fresh`: whether the server has to ask AWS again. `quiet`: whether a problem stays until there is an answer.
+  restart({ fresh, quiet }) {
+    Object.assign(this, { phase: "loading", problem: quiet ? this.problem : null, progress: quiet ? this.progress : null, began: performance.now() });
+    this.fresh = fresh;
+    if (fresh) this.outdated = false;
+    changed();
+  }
+
+  fail(problem) {
+    Object.assign(this, { phase: "failed", problem });
+    this.retry.failed();
+  }
+
+  succeed(time) {
+    Object.assign(this, { phase: "ready", problem: null, time, readyAt: performance.now() });
+    this.retry.succeeded();
+  }
+
+  // `fresh`: whether the server has to ask AWS again. `quiet`: whether a problem stays until there is an answer, and how
+  // far the latest one was.
   async load({ fresh = false, quiet = false } = {}) {
-    this.control?.abort();
+    this.stop();
     const control = (this.control = new AbortController());
     const found = new Map();
     const failures = [];
-    Object.assign(this, { phase: "loading", problem: quiet ? this.problem : null, progress: null, began: Date.now() });
-    if (fresh) this.outdated = false;
+    this.restart({ fresh, quiet });
     // The first answer is shown while it comes; a later one replaces the rows at its end.
     const first = this.time === null && this.shown.size === 0;
     if (first) {
       this.failures = failures;
       this.show(found);
     }
-    changed();
     try {
       const stream = lines(this.address(fresh), { signal: control.signal });
       for (;;) {
@@ -87,7 +116,7 @@ export class Dataset {
           break;
         }
         this.problem = null;
-        if (value.Begin) this.progress = { Done: 0, Total: value.Begin.Total };
+        if (value.Begin) Object.assign(this, { surveyId: value.Begin.SurveyId, progress: { Done: 0, Total: value.Begin.Total } });
         else if (value.Progress) this.progress = value.Progress;
         else if (value.Failure) failures.push(value);
         else {
@@ -100,8 +129,7 @@ export class Dataset {
     } catch (error) {
       if (control.signal.aborted) return;
       // Anything else than a problem is an answer that nobody has foreseen.
-      Object.assign(this, { phase: "failed", problem: error.problem ?? MALFORMED });
-      this.retry.failed();
+      this.fail(error.problem ?? MALFORMED);
     }
     changed();
   }
@@ -116,7 +144,7 @@ export class Dataset {
       }
     }
     this.show(found);
-    this.retry.succeeded();
-    Object.assign(this, { phase: "ready", problem: null, started: end.StartedTime, failures, progress: null, time: end.FinishedTime });
+    Object.assign(this, { failures, progress: null });
+    this.succeed(end.StartedTime);
   }
 }

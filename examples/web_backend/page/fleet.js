@@ -1,30 +1,16 @@
-// The fleet: what needs attention, what changed, and the memberships by status in every account and region, updated while
-// the survey runs. Numbers stay until there are new ones: old ones are dimmed, and say how old they are.
+// The fleet: what needs attention, what changed, and the memberships by status in every account and region. Old numbers are
+// dimmed, and say how old they are.
 
 import { adjust, adjustSort, address, choiceOf, digitsOf, link, sortOf } from "./address.js";
-import { call, follow } from "./api.js";
+import { call } from "./api.js";
 import { Chart, Legend } from "./chart.js";
 import { fleet, members, settings } from "./data.js";
 import { Failures } from "./failures.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
-import { Retry } from "./retry.js";
 import { ALL, STATUSES, add, inWords, kindOf, none, total } from "./statuses.js";
 import { announce, changed, focusOn } from "./store.js";
 import { Badge, Button, Exports, Filter, Freshness, Problem, RefreshButton, Select, count, some, timestamp } from "./ui.js";
-
-const targets = new Map(); // "account region" -> what is known of it
-let rows = []; // the same, in a new array after each change
-let survey = null; // the data of the `begin` event
-let phase = "idle";
-let problem = null;
-let finished = null; // when the latest complete survey was started
-let done = 0;
-let began = 0;
-let announced = 0; // the last quarter of the progress that was announced
-let stop = () => {};
-let begun = false; // the answer to the latest request has come
-const retry = new Retry();
 
 const SEEN = "detective-changes-seen";
 const HOUR = 3600 * 1000;
@@ -32,74 +18,13 @@ const SINCE = [["", "I last marked it as seen"], ["1", "an hour ago"], ["24", "2
 const changes = { since: null, found: null, problem: null };
 
 export function show() {
-  if (phase === "idle" || phase === "failed" || (phase === "ready" && members.started > finished)) load({ quiet: true });
-  else if (phase === "ready" && sinceOf() !== changes.since) readChanges();
+  if (fleet.phase === "ready" && sinceOf() !== changes.since) readChanges();
+  fleet.enter(members);
 }
 
-export function tryAgain() {
-  if (phase === "failed" && retry.isDue()) load({ quiet: true });
-}
+export const leave = () => fleet.leave();
 
-// `age`: how many seconds old the numbers may be; by default, what the other views show is shown here too. `quiet`: whether a problem stays
-// until there is an answer.
-export function load({ age = 3600, quiet = false } = {}) {
-  stop();
-  phase = "loading";
-  if (!quiet) problem = null;
-  began = Date.now();
-  if (!quiet) done = 0;
-  begun = false;
-  announced = 0;
-  stop = follow(`api/fleet/overview?max_age=${age}`, {
-    begin(data) {
-      survey = data;
-      done = 0;
-      begun = true;
-      changed();
-    },
-    target(target) {
-      put(target);
-      done += 1;
-      rows = null;
-      say();
-      changed();
-    },
-    disconnected() {
-      problem = { title: "The connection is lost", detail: "reconnecting" };
-      changed();
-    },
-    connected() {
-      problem = null;
-      changed();
-    },
-    ended(found) {
-      problem = found;
-      phase = found ? "failed" : "ready";
-      if (found) retry.failed();
-      else finish();
-      changed();
-    },
-  });
-  changed();
-}
-
-// A failure does not take away the numbers of an earlier survey.
-function put(target) {
-  const name = `${target.AccountId} ${target.Region}`;
-  const id = surveyId();
-  const before = targets.get(name);
-  if (target.Error) targets.set(name, { ...before, ...target, Counts: before?.Counts, GraphArn: before?.GraphArn, time: before?.time, survey: id });
-  else targets.set(name, { ...target, time: target.Time ?? survey?.StartedTime, survey: id });
-}
-
-function finish() {
-  const id = surveyId();
-  for (const [name, target] of targets) if (target.survey !== id) targets.delete(name);
-  rows = null;
-  finished = fleet.started = survey?.StartedTime ?? "";
-  retry.succeeded();
-  readChanges();
-}
+export const tryAgain = () => fleet.tryAgain();
 
 // ---- what changed
 
@@ -142,37 +67,36 @@ async function readChanges() {
   }
   changed();
 }
+fleet.whenReady = readChanges;
 
 // ---- numbers
 
 // Announced to screen readers at each quarter only.
-function say() {
-  const quarter = Math.floor((done / (survey?.Total || 1)) * 4);
-  if (quarter <= announced) return;
-  announced = quarter;
-  const words = progressWords();
-  const sum = [...totalsOf().values()].reduce((all, one) => all + total(one.counts), 0);
-  announce(quarter < 4 ? words : `${words}: ${some(sum, "membership")}`);
+let said = { began: 0, quarter: 0 };
+function say(totals) {
+  if (!fleet.answered) return;
+  const { Done, Total } = fleet.progress ?? { Done: 0, Total: 1 };
+  const quarter = Math.floor((Done / (Total || 1)) * 4);
+  if (said.began !== fleet.began) said = { began: fleet.began, quarter: 0 };
+  if (quarter <= said.quarter) return;
+  said.quarter = quarter;
+  announce(quarter < 4 ? progressWords() : `${progressWords()}: ${some(total(sumOf(totals).counts), "membership")}`);
 }
 
-const failed = () => [...targets.values()].filter((target) => target.Error);
-const surveyId = () => survey?.SurveyId ?? survey?.StartedTime;
+const failed = () => fleet.rows.filter((target) => target.Error);
 
 // Of the survey that is under way, and not of the one before.
 function progressWords() {
-  const id = surveyId();
-  let failures = 0;
-  if (begun) for (const target of targets.values()) if (target.Error && target.survey === id) failures += 1;
-  return `${count(done)} of ${count(survey?.Total ?? 0)} done${failures ? `, ${count(failures)} failed` : ""}`;
+  const failures = fleet.answered ? failed().filter((target) => target.survey === fleet.surveyId).length : 0;
+  return `${count(fleet.progress?.Done ?? 0)} of ${count(fleet.survey.Total)} done${failures ? `, ${count(failures)} failed` : ""}`;
 }
 
 // How many accounts there are of each kind, and their memberships, in each region.
 function totalsOf() {
-  const all = settings.Accounts.length;
-  const fresh = () => ({ counts: none(), answered: 0, empty: 0, failed: 0, stale: null, pending: all });
-  const totals = new Map(settings.Regions.map((region) => [region, fresh()]));
-  for (const target of targets.values()) {
-    if (!totals.has(target.Region)) totals.set(target.Region, fresh());
+  const fresh = (region) => [region, { region, counts: none(), answered: 0, empty: 0, failed: 0, stale: null, pending: settings.Accounts.length }];
+  const totals = new Map(settings.Regions.map(fresh));
+  for (const target of fleet.rows) {
+    if (!totals.has(target.Region)) totals.set(...fresh(target.Region));
     const one = totals.get(target.Region);
     one.pending -= 1;
     if (target.Error) one.failed += 1;
@@ -180,13 +104,22 @@ function totalsOf() {
     if (target.Counts) {
       add(one.counts, target.Counts);
       one.answered += 1;
-      if (isOld(target) && (!one.stale || target.time < one.stale)) one.stale = target.time;
+      if (fleet.isOld(target) && (!one.stale || target.time < one.stale)) one.stale = target.time;
     }
   }
   return totals;
 }
 
-const isOld = (target) => Boolean(target.time) && (Boolean(target.Error) || target.survey !== surveyId() || phase === "failed");
+// The same of all regions together.
+function sumOf(totals) {
+  const sum = { region: "All", counts: none(), answered: 0, empty: 0, failed: 0, stale: null, pending: 0 };
+  for (const one of totals.values()) {
+    add(sum.counts, one.counts);
+    for (const name of ["answered", "empty", "failed", "pending"]) sum[name] += one[name];
+    if (one.stale && (!sum.stale || one.stale < sum.stale)) sum.stale = one.stale;
+  }
+  return sum;
+}
 
 // ---- the view
 
@@ -196,20 +129,18 @@ function showEmpty() {
 }
 
 function Attention({ totals }) {
-  const sum = none();
-  for (const one of totals.values()) add(sum, one.counts);
+  const { counts, empty, ...sum } = sumOf(totals);
   const failures = failed().map((target) => ({ ...target, Failure: { Outcome: target.Outcome, ...target.Error } }));
-  const answered = [...totals.values()].some((one) => one.answered || one.failed);
-  const statuses = ["VERIFICATION_FAILED", "ACCEPTED_BUT_DISABLED"].filter((status) => sum[status]);
-  const empty = [...totals.values()].reduce((all, one) => all + one.empty, 0);
-  const none_ = answered && phase !== "loading" && !failures.length && !statuses.length && !empty;
+  const answered = sum.answered || sum.failed || empty;
+  const statuses = ["VERIFICATION_FAILED", "ACCEPTED_BUT_DISABLED"].filter((status) => counts[status]);
+  const isWell = fleet.phase === "ready" && !failures.length && !statuses.length && !empty;
   return html`<section aria-labelledby="attention-title" id="attention">
     <h2 id="attention-title">What needs attention</h2>
     ${!answered && html`<p class="quiet">Not answered yet.</p>`}
-    ${none_ && html`<p>Nothing that this survey can see.</p>`}
+    ${isWell && html`<p>Nothing that this survey can see.</p>`}
     <ul class="groups">
       ${statuses.map(
-        (status) => html`<li key=${status} class="group"><p><${Badge} kind="bad">${inWords(status)}<//> ${some(sum[status], "membership")}</p>
+        (status) => html`<li key=${status} class="group"><p><${Badge} kind="bad">${inWords(status)}<//> ${some(counts[status], "membership")}</p>
         <a href=${link("members", [], { status, sort: "since" })}>Show which, and since when</a></li>`,
       )}
       ${empty > 0 &&
@@ -219,7 +150,7 @@ function Attention({ totals }) {
     ${failures.length > 0 &&
     html`<h3 id="failures-title">Could not be checked</h3>
       <p class="quiet">The numbers below do not count these accounts and regions, or count what was known of them before.</p>
-      <${Failures} id="failures" kind="members" failures=${failures} reload=${() => load()} changed=${changed} />`}
+      <${Failures} id="failures" kind="members" failures=${failures} reload=${() => fleet.load()} changed=${changed} />`}
   </section>`;
 }
 
@@ -231,7 +162,8 @@ function chooseSince(since) {
 function Changes() {
   const { found, problem: trouble } = changes;
   const since = changes.since ?? sinceOf();
-  const unseen = failed().length;
+  // They are not gone: nothing is known of what changed there.
+  const unseen = found?.NotSeen ?? { Accounts: 0, Regions: 0, Targets: 0 };
   const columns = [
     { key: "time", label: "Noticed (UTC)", value: (one) => one.Time, cell: (one) => timestamp(one.Time) },
     { key: "member", label: "Member", value: (one) => one.MemberId, cell: (one) => html`<a href=${link("account", [one.MemberId])}>${one.MemberId}</a>` },
@@ -249,8 +181,8 @@ function Changes() {
     ${trouble && html`<p class="quiet">Could not be read: ${trouble.title}.</p>`}
     ${!found && !trouble && html`<p class="quiet">Not answered yet.</p>`}
     ${found && !found.Complete && html`<p class="quiet">The server's record begins only then, later than what you have asked for.</p>`}
-    ${unseen > 0 && html`<p class="warning" id="changes-unseen">${some(unseen, "account and region", "accounts and regions")} could not be checked: what changed there is not known.</p>`}
-    ${found?.Changes.length === 0 && html`<p>${unseen ? "No other membership changed." : "No membership changed."}</p>`}
+    ${unseen.Targets > 0 && html`<p class="warning" id="changes-unseen">${some(unseen.Accounts, "administrator")} in ${some(unseen.Regions, "region")} were not read since then: what changed there is not known, and their members are not gone.</p>`}
+    ${found?.Changes.length === 0 && html`<p>${unseen.Targets > 0 ? "No other membership changed." : "No membership changed."}</p>`}
     ${found?.Changes.length > 0 &&
     html`<${Table} id="changes-table" caption="Memberships that changed, newest first" rows=${found.Changes} rowKey=${(one) => `${one.Time} ${one.AccountId} ${one.Region} ${one.MemberId}`} columns=${columns} />
       ${found.Left > 0 && html`<p class="quiet">And ${count(found.Left)} more.</p>`}`}
@@ -260,30 +192,19 @@ function Changes() {
 const dimmed = (content, since) => (since ? html`<span class="old" title=${`as of ${timestamp(since)} UTC`}>${content}</span>` : content);
 
 function Regions({ totals }) {
-  const columns = shownStatuses(totals);
-  const sum = { counts: none(), answered: 0, empty: 0, failed: 0, pending: 0, stale: null };
-  for (const one of totals.values()) {
-    add(sum.counts, one.counts);
-    for (const name of ["answered", "empty", "failed", "pending"]) sum[name] += one[name];
-    if (one.stale && (!sum.stale || one.stale < sum.stale)) sum.stale = one.stale;
-  }
   // No answer is not 0.
   const number = (one, value) => (one.answered ? dimmed(count(value), one.stale) : html`<span class="unknown">${one.failed && !one.pending ? "failed" : "not yet"}</span>`);
-  const line = (name, one) => html`<tr key=${name} role="row">
-    <th scope="row" role="rowheader">${name}</th>
-    ${columns.map(([status, word]) => html`<td key=${status} role="cell" class="number" data-label=${word}>${number(one, one.counts[status])}</td>`)}
-    <td class="number" role="cell" data-label="Memberships">${number(one, total(one.counts))}</td>
-    <td class="number" role="cell" data-label="No graph">${one.empty ? html`<${Badge}>${count(one.empty)}<//>` : ""}</td>
-    <td class="number" role="cell" data-label="Failed">${one.failed ? html`<${Badge} kind="bad">${count(one.failed)}<//>` : ""}</td>
-    <td class="number" role="cell" data-label="Not answered yet">${one.pending > 0 ? html`<span class="unknown">${count(one.pending)}</span>` : ""}</td>
-  </tr>`;
-  const names = ["Region", ...columns.map(([, word]) => word), "Memberships", "No graph", "Failed", "Not answered yet"];
-  return html`<div class="box" tabindex="0" role="group" aria-label="Memberships by status and region"><table id="regions" role="table">
-    <caption>Memberships by status and region; the last columns count accounts</caption>
-    <thead role="rowgroup"><tr role="row">${names.map((name, place) => html`<th key=${name} scope="col" role="columnheader" class=${place ? "number" : ""}>${name}</th>`)}</tr></thead>
-    <tbody role="rowgroup">${[...totals].map(([region, one]) => line(region, one))}</tbody>
-    <tfoot role="rowgroup">${line("All", sum)}</tfoot>
-  </table></div>`;
+  const column = (key, label, cell) => ({ key, label, number: true, cell });
+  const columns = [
+    { key: "region", label: "Region", value: (one) => one.region },
+    ...shownStatuses(totals).map(([status, word]) => column(status, word, (one) => number(one, one.counts[status]))),
+    column("all", "Memberships", (one) => number(one, total(one.counts))),
+    column("empty", "No graph", (one) => one.empty > 0 && html`<${Badge}>${count(one.empty)}<//>`),
+    column("failed", "Failed", (one) => one.failed > 0 && html`<${Badge} kind="bad">${count(one.failed)}<//>`),
+    column("pending", "Not answered yet", (one) => one.pending > 0 && html`<span class="unknown">${count(one.pending)}</span>`),
+  ];
+  return html`<${Table} id="regions" caption="Memberships by status and region; the last columns count accounts" rows=${[...totals.values()]} rowKey=${(one) => one.region}
+    columns=${columns} foot=${sumOf(totals)} />`;
 }
 
 const shownStatuses = (totals) => ([...totals.values()].some((one) => one.counts.OTHER) ? ALL : STATUSES);
@@ -299,7 +220,7 @@ let filtered = { key: null, rows: [] };
 function Accounts({ totals }) {
   const { find = "" } = address.query;
   const [status, region] = [choiceOf("status", TARGET_STATUSES), choiceOf("region", settings.Regions)];
-  rows ??= [...targets.values()];
+  const { rows } = fleet;
   let failures = 0;
   for (const one of totals.values()) failures += one.failed;
   const part = digitsOf(find);
@@ -315,7 +236,7 @@ function Accounts({ totals }) {
   }
   const number = (target, value) => {
     if (!target.Counts || target.GraphArn === null) return html`<span class="unknown">–</span>`;
-    return dimmed(count(value), isOld(target) && target.time);
+    return dimmed(count(value), fleet.isOld(target) && target.time);
   };
   const columns = [
     { key: "account", label: "Account", value: (one) => `${one.AccountId} ${one.Region}`, cell: (one) => html`<a href=${link("account", [one.AccountId])}>${one.AccountId}</a>` },
@@ -341,17 +262,17 @@ function Accounts({ totals }) {
 
 export function Fleet() {
   const totals = totalsOf();
-  const total_ = survey?.Total ?? 0;
+  say(totals);
   return html`
     <section aria-labelledby="fleet-title" id="fleet">
       <div class="bar">
         <h2 id="fleet-title">Fleet</h2>
-        <p id="fleet-count">${survey ? `${progressWords()}, as of ${timestamp(survey.StartedTime)} UTC` : "Not answered yet"}</p>
-        <progress id="fleet-progress" aria-label="Accounts and regions that are done" max=${total_ || 1} value=${done}></progress>
-        <${RefreshButton} id="fleet-refresh" busy=${phase === "loading"} run=${() => load({ age: 0 })} />
+        <p id="fleet-count">${fleet.survey ? `${progressWords()}, as of ${timestamp(fleet.survey.StartedTime)} UTC` : "Not answered yet"}</p>
+        <progress id="fleet-progress" aria-label="Accounts and regions that are done" max=${fleet.progress?.Total || 1} value=${fleet.progress?.Done ?? 0}></progress>
+        <${RefreshButton} id="fleet-refresh" busy=${fleet.loading} run=${() => fleet.load({ fresh: true })} />
       </div>
-      ${phase !== "ready" && html`<${Freshness} id="fleet-freshness" phase=${phase} time=${finished} began=${began} progress=${{ Done: done, Total: total_ }} />`}
-      <${Problem} id="fleet-alert" problem=${problem} retry=${phase === "failed" ? () => load() : null} />
+      ${fleet.phase !== "ready" && html`<${Freshness} id="fleet-freshness" of=${fleet} />`}
+      <${Problem} id="fleet-alert" problem=${fleet.problem} retry=${fleet.phase === "failed" ? () => fleet.load() : null} />
     </section>
     <${Attention} totals=${totals} />
     <section aria-labelledby="chart-title" id="overview">
@@ -365,5 +286,3 @@ export function Fleet() {
     <${Accounts} totals=${totals} />
   `;
 }
-
-export const isLoading = () => phase === "loading";

@@ -1,15 +1,14 @@
 // Investigations: all accounts and regions, one investigation with its indicators, and a form to start one.
 
 import { address, adjust, adjustSort, choiceOf, go, link, placeNow, sortOf } from "./address.js";
-import { PATIENT, call, pages, path } from "./api.js";
-import { stateOf } from "./coverage.js";
+import { call, pages, path } from "./api.js";
 import { investigations, settings } from "./data.js";
 import { Failures } from "./failures.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
 import { SEVERITIES, severityRank } from "./statuses.js";
-import { announce, changed, notify, recall, remember } from "./store.js";
-import { Badge, Button, Exports, Field, Filter, Freshness, Problem, RefreshButton, Select, count, isKnown, isWorking, some, submit, timestamp } from "./ui.js";
+import { announce, changed, isBusy, notify, once, recall, remember } from "./store.js";
+import { Badge, Button, Exports, Field, Filter, Freshness, Problem, RefreshButton, Select, count, isKnown, some, submit, timestamp } from "./ui.js";
 
 const POLL_INTERVAL = 1500; // milliseconds, while an investigation is running
 const HOUR = 3600000;
@@ -22,6 +21,11 @@ let startProblem = null;
 let one = null; // { path, ids, found, indicators, problem }
 
 export const tryAgain = () => investigations.tryAgain();
+
+export function leave() {
+  investigations.leave();
+  one = null;
+}
 
 export function show([account, region, id]) {
   investigations.enter();
@@ -63,6 +67,7 @@ async function read(mine) {
     }
     const rows = [];
     for await (const indicator of pages(`${mine.path}/indicators`, "Indicators")) rows.push({ ...indicator, place: rows.length });
+    if (mine !== one) return;
     mine.indicators = rows;
     announce(`${lower(mine.found.Status)}, ${some(rows.length, "indicator")}`);
   } catch (error) {
@@ -159,7 +164,7 @@ async function startInvestigation() {
   const from = placeNow();
   try {
     const body = { EntityArn: form.entity.trim(), ScopeStartTime: `${form.from}Z`, ScopeEndTime: `${form.to}Z`, ClientToken: form.token };
-    const { InvestigationId: id } = await call(path`api/accounts/${account}/regions/${region}/investigations`, { method: "POST", body, quiet: PATIENT });
+    const { InvestigationId: id } = await call(path`api/accounts/${account}/regions/${region}/investigations`, { method: "POST", body });
     edit({ entity: "" });
     investigations.load({ fresh: true });
     if (placeNow() === from) go("investigations", [account, region, id]);
@@ -170,8 +175,14 @@ async function startInvestigation() {
   }
 }
 
+// The server answers the same token for ever as it has done once.
+function startAnew() {
+  form.token = null;
+  return once("start", startInvestigation);
+}
+
 function Start() {
-  const working = isWorking("start");
+  const working = isBusy("start");
   const input = (name) => (event) => edit({ [name]: event.target.value });
   return html`<details id="start-part" open=${form.open} onToggle=${(event) => {
     form.open = event.target.open;
@@ -186,7 +197,7 @@ function Start() {
       <${Field} id="start-to" label="To (UTC)"><input id="start-to" type="datetime-local" required value=${form.to} onInput=${input("to")} /><//>
       <p class="buttons"><button type="submit" class="main" aria-disabled=${working ? "true" : null}>${working ? "Starting" : "Start"}</button></p>
     </form>
-    <${Problem} id="start-alert" problem=${startProblem} />
+    <${Problem} id="start-alert" problem=${startProblem} retry=${startProblem?.outcome_unknown && startAnew} label="It was not started: start it" />
   </details>`;
 }
 
@@ -216,7 +227,7 @@ export function Investigations() {
     <section aria-labelledby="investigations-title" id="investigations">
       <div class="bar">
         <h2 id="investigations-title">Investigations</h2>
-        <${Freshness} id="investigations-freshness" ...${stateOf(investigations)} />
+        <${Freshness} id="investigations-freshness" of=${investigations} />
         <${RefreshButton} id="investigations-refresh" busy=${investigations.loading} run=${() => investigations.load({ fresh: true })} />
       </div>
       <${Problem} id="investigations-alert" problem=${investigations.problem} retry=${() => investigations.load()} />

@@ -1,18 +1,23 @@
 // Members by account: status, reason, since when, and how much data; found by any part of an id.
 
 import { adjust, adjustSort, address, choiceOf, digitsOf, link, sortOf } from "./address.js";
-import { finder, stateOf } from "./coverage.js";
+import { finder, isPart } from "./coverage.js";
 import { fleet, graphs, members, nameOf, personal, settings, showPersonal } from "./data.js";
 import { Failures } from "./failures.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
 import { STATUSES, inWords, kindOf, urgency } from "./statuses.js";
 import { announce, changed } from "./store.js";
-import { Badge, Exports, Filter, Freshness, NearHint, Problem, RefreshButton, Select, count, isKnown, some, timestamp } from "./ui.js";
+import { Badge, Exports, Filter, Freshness, Problem, RefreshButton, Select, count, isKnown, some, timestamp } from "./ui.js";
 
 export function show() {
-  members.enter(fleet.started);
+  members.enter(fleet);
   graphs.enter();
+}
+
+export function leave() {
+  members.leave();
+  graphs.leave();
 }
 
 export function tryAgain() {
@@ -22,13 +27,13 @@ export function tryAgain() {
 
 const UNITS = ["B", "KB", "MB", "GB", "TB"];
 
-export function volume(bytes) {
+function volume(bytes) {
   if (bytes == null) return "";
   const power = Math.min(UNITS.length - 1, bytes ? Math.floor(Math.log10(bytes) / 3) : 0);
   return `${(bytes / 1000 ** power).toFixed(power ? 1 : 0)} ${UNITS[power]}`;
 }
 
-export const words = (text) => (text ?? "").replaceAll("_", " ").toLowerCase();
+const words = (text) => (text ?? "").replaceAll("_", " ").toLowerCase();
 
 const PACKAGES = new Map([
   ["DETECTIVE_CORE", "core"],
@@ -74,6 +79,12 @@ export const memberKey = (one) => `${one.Administrator} ${one.Region} ${one.Acco
 
 let filtered = { key: null };
 
+function togglePersonal() {
+  // What is hidden is not left in the address.
+  if (personal.shown && !isPart(digitsOf(address.query.find ?? ""))) adjust({ find: "" });
+  showPersonal(!personal.shown);
+}
+
 export function Members() {
   const { find = "" } = address.query;
   const [status, region] = [choiceOf("status", STATUSES), choiceOf("region", settings.Regions)];
@@ -82,7 +93,7 @@ export function Members() {
   const { rows } = members;
   if (filtered.from !== rows || filtered.key !== key) {
     const has = finder(part);
-    const found = rows.filter((one) => has(one.AccountId, one.EmailAddress) && (!status || one.Status === status) && (!region || one.Region === region));
+    const found = rows.filter((one) => has(one.AccountId, personal.shown ? one.EmailAddress : null) && (!status || one.Status === status) && (!region || one.Region === region));
     if (filtered.key !== null && filtered.key !== key) announce(`${count(found.length)} of ${some(rows.length, "membership")}`);
     filtered = { from: rows, key, rows: found, accounts: new Set(found.map((one) => one.AccountId)).size };
   }
@@ -90,8 +101,8 @@ export function Members() {
     <section aria-labelledby="members-title" id="members">
       <div class="bar">
         <h2 id="members-title">Members</h2>
-        <${Freshness} id="members-freshness" ...${stateOf(members)} />
-        <button type="button" id="members-personal" onClick=${() => showPersonal(!personal.shown)}>${personal.shown ? "Hide" : "Show"} names and e-mail addresses</button>
+        <${Freshness} id="members-freshness" of=${members} />
+        <button type="button" id="members-personal" onClick=${togglePersonal}>${personal.shown ? "Hide" : "Show"} names and e-mail addresses</button>
         <${RefreshButton} id="members-refresh" busy=${members.loading} run=${() => members.load({ fresh: true })} />
       </div>
       <${Problem} id="members-alert" problem=${members.problem} retry=${() => members.load()} />
@@ -102,10 +113,9 @@ export function Members() {
         <${Filter} id="members-region" label="Region"><${Select} id="members-region" value=${region} any="any" choices=${settings.Regions} change=${(value) => adjust({ region: value })} /><//>
       </form>
       ${isKnown(members) && html`<p class="quiet" id="members-shown">${count(filtered.rows.length)} of ${some(rows.length, "membership")}, ${some(filtered.accounts, "account")}${members.time ? "" : ", so far"}</p>`}
-      <${NearHint} rows=${filtered.rows.length} />
       <${Table} id="members-table" caption="Memberships, problems first" rows=${filtered.rows} rowKey=${memberKey} view=${key} columns=${memberColumns()}
         rowClass=${(one) => (one.stale || members.phase === "failed" ? "old" : "")} sort=${sortOf("status")} onSort=${adjustSort} />
-      <${Exports} kind="members" failed=${members.failures.length} query=${{ member: /^\d*$/.test(part) ? part : "", status, region }}>these<//>
+      <${Exports} kind="members" failed=${members.failures.length} query=${{ member: isPart(part) ? part : "", status, region }}>${isPart(part) ? "these" : `all members${status || region ? " of this status and region" : ""}`}<//>
     </section>
     <${Graphs} />
   `;
@@ -125,7 +135,7 @@ function Graphs() {
   return html`<section aria-labelledby="graphs-title" id="graphs">
     <div class="bar">
       <h2 id="graphs-title">Graphs: packages and auto-enable</h2>
-      <${Freshness} id="graphs-freshness" ...${stateOf(graphs)} />
+      <${Freshness} id="graphs-freshness" of=${graphs} />
       <${RefreshButton} id="graphs-refresh" busy=${graphs.loading} run=${() => graphs.load({ fresh: true })} />
     </div>
     <${Problem} id="graphs-alert" problem=${graphs.problem} retry=${() => graphs.load()} />

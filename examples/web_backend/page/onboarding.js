@@ -1,15 +1,15 @@
 // Onboarding: a list of accounts becomes a plan for review, and the plan a job, which runs without the page too. A plan is
 // bound to the form that it was made from: it names its administrator, and an edit of the form takes it back.
 
-import { address, adjust, digitsOf, go, isAccount, link, placeNow } from "./address.js";
-import { PATIENT, call, follow, path } from "./api.js";
+import { address, adjust, digitsOf, go, isAccount, isRandom, link, placeNow } from "./address.js";
+import { call, follow, path } from "./api.js";
 import { members, outdate, settings } from "./data.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
 import { Retry } from "./retry.js";
 import { inWords } from "./statuses.js";
-import { announce, changed, draw, focusOn, notify, recall, remember, wantFocus } from "./store.js";
-import { Badge, Button, Field, Problem, Select, count, isWorking, some, submit, timestamp } from "./ui.js";
+import { announce, changed, draw, focusOn, isBusy, notify, recall, remember, wantFocus } from "./store.js";
+import { Badge, Button, Field, Problem, Select, count, some, submit, timestamp } from "./ui.js";
 
 const WORDS = { running: "Running", done: "Done", failed: "Failed", stopped: "Stopped" };
 const KINDS = { running: "wait", done: "good", failed: "bad", stopped: "wait" };
@@ -28,7 +28,7 @@ const regionsOf = () => settings.Regions.filter((region) => !form.off.includes(r
 // Nobody is preselected, since a wrong choice invites accounts into a wrong graph.
 const administratorOf = () => (settings.Accounts.includes(form.administrator) ? form.administrator : settings.Accounts.length === 1 ? settings.Accounts[0] : "");
 const asSent = () => JSON.stringify([administratorOf(), regionsOf(), form.csv]);
-export const isEdited = () => plan !== null && plan.form !== asSent();
+const isEdited = () => plan !== null && plan.form !== asSent();
 
 function edit(changes) {
   const was = isEdited();
@@ -52,7 +52,7 @@ export function show([id]) {
     stop();
     job = null;
   } else if (id !== job?.id) watch(id);
-  if (!id && planId && planId !== plan?.PlanId && /^[0-9a-f]{32}$/.test(planId)) readPlan(planId);
+  if (!id && planId && planId !== plan?.PlanId && isRandom(planId)) readPlan(planId);
 }
 
 // From the page of an account: the form is for it alone, with its e-mail address if the page has it. What was typed before
@@ -67,10 +67,11 @@ function prefill({ accounts, regions = "", administrator = "" }) {
     .join("\n");
   adjust({ accounts: null, regions: null, administrator: null });
   if (!csv) return;
-  if (form.csv.trim() && form.csv.trim() !== csv) putAside({ ...form });
+  // Only what was typed, and not what another link has filled in.
+  if (form.csv.trim() && ![csv, form.prefilled].includes(form.csv.trim())) putAside({ ...form });
   const wanted = regions.split(",").filter((region) => settings.Regions.includes(region));
   const off = wanted.length ? settings.Regions.filter((region) => !wanted.includes(region)) : [];
-  edit({ csv, off, administrator: settings.Accounts.includes(administrator) ? administrator : "" });
+  edit({ csv, prefilled: csv, off, administrator: settings.Accounts.includes(administrator) ? administrator : "" });
   const missing = csv.search(/,$/m);
   if (!administratorOf()) wantFocus("plan-administrator");
   else if (missing >= 0) wantFocus("plan-csv", missing + 1);
@@ -104,7 +105,7 @@ async function makePlan() {
     return;
   }
   try {
-    take(await call("api/onboarding/plans", { method: "POST", body, quiet: PATIENT }), sent.form);
+    take(await call("api/onboarding/plans", { method: "POST", body, limit: "Plan" }), sent.form);
   } catch (error) {
     if (!error.problem) throw error;
     // A plan changes nothing, so nothing can have been carried out.
@@ -147,7 +148,7 @@ async function applyPlan() {
   const body = { PlanId: plan.PlanId, AdministratorId: plan.AdministratorId };
   if (plan.AccountIds) body.AccountIds = plan.AccountIds;
   try {
-    const started = await call("api/onboarding/jobs", { method: "POST", body, quiet: PATIENT });
+    const started = await call("api/onboarding/jobs", { method: "POST", body });
     outdate();
     if (plan === applied) plan = null;
     if (applied.form === asSent()) clearForm(applied.Lines);
@@ -295,7 +296,7 @@ function watch(id) {
 
 async function stopJob() {
   try {
-    await call(path`api/onboarding/jobs/${job.id}`, { method: "DELETE", quiet: PATIENT });
+    await call(path`api/onboarding/jobs/${job.id}`, { method: "DELETE" });
   } catch (error) {
     if (!error.problem) throw error;
     job.problem = error.problem;
@@ -366,7 +367,7 @@ function insertExample() {
 
 export function Onboarding() {
   const toggle = (region) => (event) => edit({ off: event.target.checked ? form.off.filter((one) => one !== region) : [...form.off, region] });
-  const working = isWorking("plan");
+  const working = isBusy("plan");
   return html`
     <section aria-labelledby="onboarding-title" id="onboarding">
       <h2 id="onboarding-title">Onboarding</h2>

@@ -32,8 +32,10 @@ function find(event) {
   else go("coverage", [], { find: text });
 }
 
+let entered = null; // the view
 function arrive() {
-  if (address.view !== "account") account.leave();
+  if (address.view !== entered) VIEWS.get(entered)?.[0].leave?.();
+  entered = address.view;
   if (notice?.href === location.hash) notify(null);
   if (settings.known) VIEWS.get(address.view)?.[0].show(address.ids);
   else if (settings.problem) loadAll();
@@ -85,7 +87,7 @@ start(document.getElementById("page"), () => html`<${Page} />`);
 loadAll();
 // What has not been answered for a while says so.
 setInterval(() => {
-  if (anyLoading() || fleet.isLoading() || account.isLoading()) changed();
+  if (anyLoading() || account.isLoading()) changed();
   if (settings.known) VIEWS.get(address.view)?.[0].tryAgain();
   else if (settingsRetry.isDue()) loadAll();
 }, 1000);

@@ -8,7 +8,7 @@ export class Retry {
   due = Infinity;
 
   failed() {
-    this.due = Date.now() + this.pause;
+    this.due = performance.now() + this.pause;
     this.pause = Math.min(LAST, this.pause * 2);
   }
 
@@ -19,6 +19,6 @@ export class Retry {
 
   // A page that nobody sees asks nothing.
   isDue() {
-    return Date.now() >= this.due && document.visibilityState === "visible";
+    return performance.now() >= this.due && document.visibilityState === "visible";
   }
 }

@@ -1,9 +1,7 @@
 // What the views are built of. Everything is text: nothing from the server becomes markup.
 
 import { html } from "./parts/index.js";
-import { isBusy, once } from "./store.js";
-
-export { isBusy as isWorking } from "./store.js";
+import { changed, isBusy, once } from "./store.js";
 
 const number = new Intl.NumberFormat("en");
 
@@ -48,10 +46,12 @@ export function Problem({ id, problem, retry, label = "Try again" }) {
 const SLOW = 5; // seconds without an answer after which that is said
 
 // What is known, and how old it is.
-export function Freshness({ id, phase, time, progress, began }) {
+// `of`: a Dataset, or what is known in its words.
+export function Freshness({ id, of }) {
+  const { phase, time, progress, began } = of;
   const words = [];
   if (phase === "loading") {
-    const waited = Math.floor((Date.now() - began) / 1000);
+    const waited = Math.floor((performance.now() - began) / 1000);
     words.push(progress?.Total ? `Asking: ${count(progress.Done)} of ${count(progress.Total)}` : "Asking");
     if (waited >= SLOW) words.push(`for ${waited} s`);
   } else if (phase === "failed") words.push(time ? "Could not be refreshed" : "Could not be read");
@@ -79,20 +79,29 @@ export function Filter({ id, label, children }) {
   return html`<p><label for=${id}>${label}</label>${children}</p>`;
 }
 
-// Said where not all rows are in the document: the browser's own search finds only those.
-const FEW = 60;
-export const NearHint = ({ rows }) => rows > FEW && html`<p class="quiet near">To find a row, use the filters: only rows near the screen are in the page, so the browser's own search misses the others.</p>`;
-
 // Whether there is a number to say: nothing is no 0 while nothing has been read.
 export const isKnown = (data) => Boolean(data.time || data.rows.length || data.phase === "loading");
 
+// The kinds of files that are to have names and e-mail addresses. Not stored: who wants them says so for each visit.
+const named = new Set();
+
+function nameFiles(kind, wanted) {
+  if (wanted) named.add(kind);
+  else named.delete(kind);
+  changed();
+}
+
 // `failed`: how many accounts and regions could not be read, and are missing in the file.
-export const Exports = ({ kind, query, failed = 0, children }) => {
-  const words = new URLSearchParams(Object.entries(query ?? {}).filter(([, value]) => value)).toString();
-  const address = (form) => `api/export/${kind}.${form}${words && `?${words}`}`;
-  const missing = failed > 0 && html`. Incomplete: ${some(failed, "account and region", "accounts and regions")} could not be checked: <a href=${`api/export/failures.csv?kind=${kind}`} download>CSV of these</a>`;
-  return html`<p class="exports quiet">Export ${children}: <a href=${address("csv")} download>CSV</a> <a href=${address("ndjson")} download>NDJSON</a>${missing}</p>`;
-};
+export function Exports({ kind, query = {}, failed = 0, children }) {
+  const personal = named.has(kind) ? { names: "true", ...(kind === "members" && { emails: "true" }) } : {};
+  const address = (file, more) => {
+    const words = new URLSearchParams(Object.entries({ ...more, ...personal }).filter(([, value]) => value)).toString();
+    return `api/export/${file}${words && `?${words}`}`;
+  };
+  const missing = failed > 0 && html`Incomplete: ${some(failed, "account and region", "accounts and regions")} could not be checked: <a href=${address("failures.csv", { kind })} download>CSV of these</a>`;
+  return html`<p class="exports quiet">Export ${children}: <a href=${address(`${kind}.csv`, query)} download>CSV</a> <a href=${address(`${kind}.ndjson`, query)} download>NDJSON</a>
+    <label><input type="checkbox" checked=${named.has(kind)} onChange=${(event) => nameFiles(kind, event.target.checked)} /> with names${kind === "members" && " and e-mail addresses"}</label> ${missing}</p>`;
+}
 
 // Failures by cause: an expired key fails for 400 accounts at once, and is one problem.
 export function byCause(failures) {

@@ -1,8 +1,12 @@
-"""The example's backend on its simulated world, in the test's own event loop."""
+"""The example's backend on its simulated world, in the test's own event loop, and its page in a browser."""
 
+from __future__ import annotations
+
+import re
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
@@ -18,6 +22,15 @@ from web_backend.serving import serving
 from web_backend.settings import Settings
 
 from detective_async.testing import DetectiveSimulator
+
+if TYPE_CHECKING:
+    from playwright.async_api import Page
+    from support.page_api import PageApi
+
+#: Console messages about requests that failed, as tests want them to.
+_EXPECTED = re.compile(
+    r"Failed to load resource: (the server responded with a status of [45]|net::ERR_)|EventSource's response has a MIME"
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -48,3 +61,24 @@ async def url(settings: Settings) -> AsyncIterator[str]:
 async def backend(url: str) -> AsyncIterator[Backend]:
     async with aiohttp.ClientSession(url, timeout=aiohttp.ClientTimeout(total=60)) as http:
         yield Backend(http)
+
+
+@pytest.fixture
+async def page(devtools_url: str) -> AsyncIterator[Page]:
+    """A page in a browser context of its own; at the end, its console may only have expected messages."""
+    # Not at the top: playwright may be missing, which only the tests with a browser need.
+    from support.browser import opened_page  # noqa: PLC0415
+
+    async with opened_page(devtools_url) as (page, console):
+        yield page
+    assert [text for text in console if not _EXPECTED.match(text)] == []
+
+
+@pytest.fixture
+async def api(page: Page) -> PageApi:
+    """The API of that page, which answers as a test says."""
+    from support.page_api import PageApi  # noqa: PLC0415
+
+    api = PageApi()
+    await api.install(page)
+    return api

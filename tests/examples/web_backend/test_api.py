@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 from support.backend import Backend, readable_members
-from web_backend import world
+from web_backend import feed, world
 from web_backend.settings import Settings
 
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Latency
@@ -220,7 +220,11 @@ async def test_the_settings_for_the_page(backend: Backend, settings: Settings) -
     assert (tuple(known["Accounts"]), tuple(known["Regions"])) == (settings.accounts, settings.regions)
     assert known["Accepts"] is True
     assert known["Names"] == settings.names
-    assert known["Limits"]["Target"] == settings.target_timeout
+    assert list(known["Limits"]) == ["Silence", "Answer", "Plan"]
+    # A client that waits as long always gets this backend's own answer.
+    assert known["Limits"]["Silence"] > 2 * feed.SILENCE
+    assert known["Limits"]["Answer"] > 2 * settings.call_timeout
+    assert known["Limits"]["Plan"] > settings.plan_timeout
     assert (await backend.get("/api/health"))["status"] == "ok"
 
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from attrs import evolve
 from support.backend import Backend
 from web_backend import changes, world
 from web_backend.changes import Changes
@@ -134,3 +135,25 @@ async def test_changes_of_the_world(backend: Backend, sim: DetectiveSimulator) -
     sim.inject(Fault(Failure(403, "AccessDeniedException"), operation="ListMembers", count=None))
     await backend.ndjson("/api/fleet/members?max_age=0")
     assert len((await backend.get("/api/changes"))["Changes"]) == 1
+
+
+def test_a_record_is_complete_if_there_was_something_to_compare_with() -> None:
+    """In each place, before that time; a place that was never read, or not since, is one that was not seen."""
+    other = (world.ACCOUNTS[1], REGION)
+    record = Changes([(ACCOUNT, REGION), other])
+    later = datetime.now(UTC) + timedelta(seconds=60)
+
+    def facts(since: datetime) -> tuple[bool, int]:
+        shown = record.since(since)
+        return shown["Complete"], shown["NotSeen"]["Targets"]
+
+    assert facts(later) == (False, 2)
+    record.see("members", evolve(found(0), time=later))
+    assert facts(later) == (False, 1)
+    record.see("members", evolve(found(0), time=later, account_id=other[0]))
+    after = later + timedelta(seconds=1)
+    # Nothing was read since: that is no failure.
+    assert facts(after) == (True, 0)
+    # A survey that was stopped has read one of them.
+    record.see("members", evolve(found(0), time=after + timedelta(seconds=1)))
+    assert facts(after) == (True, 1)

@@ -1,10 +1,13 @@
 """The coverage of all accounts in all regions, and of one account, by what the library's own survey finds."""
 
 import asyncio
+import gc
+from types import FrameType
 from typing import Any
 
 import pytest
 from support.backend import TARGETS, Backend
+from support.reference_cycles import collecting_cycles
 from support.wire_server import until
 from web_backend import world
 from web_backend.settings import Settings
@@ -111,7 +114,7 @@ async def test_one_account(backend: Backend) -> None:
     assert (found["IsAdministrator"], found["Failures"]) == (False, [])
     asked = await backend.get("/api/accounts/444455556666?emails=true")
     assert {one["Member"]["EmailAddress"] for one in asked["Memberships"]} == {world.address("444455556666")}
-    assert found["Silent"] == [{"AccountId": world.CLOSED, "Region": region} for region in world.REGIONS]
+    assert found["Silent"] == {region: {"Count": 1, "AccountIds": [world.CLOSED]} for region in world.REGIONS}
     closed = await backend.get(f"/api/accounts/{world.CLOSED}")
     assert {line["Failure"]["Cause"] for line in closed["Failures"]} == {"AccessDenied"}
     assert len(closed["Failures"]) == len(world.REGIONS)
@@ -189,3 +192,17 @@ async def test_the_packages_need_a_permission_of_their_own(backend: Backend, sim
     sim.inject(Fault(denied, operation="ListDatasourcePackages", count=None))
     found = cells(await backend.ndjson(PATH))
     assert "on" in {cell["State"] for cell in found.values()}
+
+
+@pytest.mark.settings(accounts=world.ACCOUNTS[:4])
+async def test_failures_leave_nothing_to_the_garbage_collector(backend: Backend, sim: DetectiveSimulator) -> None:
+    """Their texts are kept, and not their tracebacks: frames that hold the error that they raised are cycles."""
+    sim.inject(Fault(Failure(403, "ExpiredTokenException"), count=None))
+    with collecting_cycles() as cycles:
+        await backend.ndjson("/api/coverage")
+        for _ in range(5):
+            await asyncio.sleep(0.01)
+        gc.collect()
+        frames = {one.f_code.co_qualname for one in gc.garbage if isinstance(one, FrameType)}
+        assert "_coverage" not in frames
+        assert cycles() == []

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from web_backend import inputs
+from web_backend.settings import Settings
 
 from detective_async import ParameterError
 
@@ -86,3 +87,16 @@ def test_invalid_bodies(body: bytes) -> None:
     with pytest.raises(ParameterError) as raised:
         inputs.json_object(body)
     assert raised.value.parameter == "body"
+
+
+@pytest.mark.parametrize("body", [b'{"a": 1, "a": 2}', b'{"a": 1, "b": 2, "a": 1}'])
+def test_a_name_that_is_repeated_in_a_body(body: bytes) -> None:
+    """It is refused as in a query: the last one does not win."""
+    with pytest.raises(ParameterError, match="must not be repeated"):
+        inputs.values(inputs.json_object(body), {"a": lambda value, _: value, "b": lambda value, _: value})
+
+
+def test_accounts_of_the_settings_may_have_dashes() -> None:
+    """As those of the names may."""
+    settings = Settings(accounts=["1111-2222-3333"], regions=["eu-west-1"], names={"1111-2222-3333": "one"})
+    assert settings.accounts == tuple(settings.names) == ("111122223333",)

@@ -334,3 +334,31 @@ async def test_a_shutdown_stops_jobs(sim: DetectiveSimulator, settings: Settings
     assert "going down" in text or "stopped" in text
     await http.close()
     await check_stopped(sim)
+
+
+async def test_an_applied_plan_is_kept_as_long_as_its_job(
+    backend: Backend, sim: DetectiveSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many plans are made meanwhile: the same request after a lost answer gets the same job."""
+    monkeypatch.setattr(jobs, "_MAX_DRAFTS", 1)
+    plan = await make_plan(backend)
+    sim.inject(Fault(Latency(1), operation="CreateMembers", count=None))
+    job = await apply(backend, plan)
+    for other in world.ACCOUNTS[1:4]:
+        await make_plan(backend, csv=f"{world.NEWCOMERS[0]},a@example.com", administrator=other)
+    assert (await apply(backend, plan))["JobId"] == job["JobId"]
+
+
+async def test_a_job_outdates_the_surveys(backend: Backend, sim: DetectiveSimulator) -> None:
+    """One that was running when the job ended is not what a reader gets who asks afterwards, whatever age will do."""
+    before = await backend.records("/api/fleet/members")
+    sim.inject(Fault(Latency(30), operation="ListGraphs", account=world.ACCOUNTS[9], count=None))
+    async with backend.watch("/api/fleet/overview?max_age=0") as stream:
+        running = await anext(stream)
+        job = await start(backend)
+        await backend.events(f"{job}/events")
+        sim.clear_faults()
+        after = await backend.records("/api/fleet/members?max_age=3600")
+    ids = {before[0]["Begin"]["SurveyId"], running.data["SurveyId"], after[0]["Begin"]["SurveyId"]}
+    assert len(ids) == 3
+    assert len(after) > len(before)

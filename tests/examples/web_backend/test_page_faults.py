@@ -1,22 +1,24 @@
 """The example's page in a real browser, against an API that hangs, cuts off, fails and floods."""
 
 import asyncio
+import json
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 pytest.importorskip("playwright.async_api", reason="playwright, which drives the browser, is not installed")
 from playwright.async_api import Page, Route, expect
-from support.browser import BROWSER_MARKS, opened_page
+from support.browser import BROWSER_MARKS
 from support.browser.task_times import recorded_tasks
 from support.page_api import (
     ADMINISTRATORS,
+    CHANGES,
     REGIONS,
+    SETTINGS,
     TIME,
+    Answer,
     PageApi,
     cell,
     events,
@@ -39,23 +41,7 @@ from support.page_checks import (
 )
 
 pytestmark = BROWSER_MARKS
-EXPECTED = re.compile(r"Failed to load resource: (the server responded with a status of [45]|net::ERR_)")
 EXPIRED = {"Cause": "ExpiredToken", "title": "The keys have expired", "detail": "", "code": "ExpiredTokenException"}
-
-
-@pytest_asyncio.fixture
-async def page(devtools_url: str) -> AsyncIterator[Page]:
-    """A page in a browser context of its own; at the end, its console may only have expected messages."""
-    async with opened_page(devtools_url) as (page, console):
-        yield page
-    assert [text for text in console if not EXPECTED.match(text)] == []
-
-
-@pytest_asyncio.fixture
-async def api(page: Page) -> PageApi:
-    api = PageApi()
-    await api.install(page)
-    return api
 
 
 def plan(administrator: str = ADMINISTRATORS[0], **more: Any) -> dict[str, Any]:
@@ -588,3 +574,118 @@ async def test_the_focus_is_never_hidden(url: str, page: Page, api: PageApi, wid
         for _ in range(times):
             await page.keyboard.press(key)
             assert await page.evaluate(in_sight), await page.evaluate("document.activeElement.outerHTML")
+
+
+# ---- what is not the server's
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        ("text/html", "<html>Sign in</html>", "The response is not the server's"),
+        ("right", "", "The response is empty"),
+        ("right", "no begin", "The response cannot be read"),
+    ],
+)
+async def test_a_body_of_somebody_else_is_a_problem(
+    url: str, page: Page, api: PageApi, found: tuple[str, str, str]
+) -> None:
+    """A proxy's page with 200, an empty body, and a stream without its first line: each is said in words."""
+    kind, body, words = found
+    lines, stream = [json.dumps({"End": {"Lines": 0}})], "event: end\ndata: null\n\n"
+
+    def foreign(content_type: str, otherwise: str) -> Answer:
+        async def answer(route: Route) -> None:
+            right = content_type if kind == "right" else kind
+            await route.fulfill(content_type=right, body=otherwise if body == "no begin" else body)
+
+        return answer
+
+    api.answers |= {
+        "fleet/members": foreign("application/x-ndjson", "\n".join([*lines, ""])),
+        "fleet/overview": foreign("text/event-stream", stream),
+        "POST onboarding/plans": foreign("application/json", "{"),
+    }
+    await page.goto(f"{url}/#members")
+    await expect(page.locator("#members-alert")).to_contain_text(words)
+    if body:
+        await page.goto(f"{url}/#fleet")
+        await expect(page.locator("#fleet-alert")).to_contain_text(words)
+    if body != "no begin":
+        await fill_plan(page, url)
+        await expect(page.locator("#plan-alert")).to_contain_text(words)
+
+
+async def test_an_event_stream_that_is_always_empty_ends(url: str, page: Page, api: PageApi) -> None:
+    """The browser opens it again and again; after the limit, the page says that nothing comes."""
+
+    async def nothing(route: Route) -> None:
+        await route.fulfill(content_type="text/event-stream", body="")
+
+    api.answers["fleet/overview"] = nothing
+    await page.clock.install()
+    await page.goto(url)
+    await expect(page.locator("#fleet-alert")).to_contain_text("reconnecting")
+    for _ in range(4):
+        await page.clock.run_for(5_000)
+        await page.wait_for_timeout(200)
+    await expect(page.locator("#fleet-alert")).to_contain_text("The server does not answer")
+
+
+async def test_the_limits_are_those_of_the_settings(url: str, page: Page, api: PageApi) -> None:
+    """A stream, a document and a plan are given up after as many seconds as the server says, and not before."""
+    limits = {"Silence": 40, "Answer": 50, "Plan": 100}
+    names = {"fleet/overview": "fleet", f"accounts/{ADMINISTRATORS[0]}": "account", "POST onboarding/plans": "plan"}
+    api.answers |= {"settings": value({**SETTINGS, "Limits": limits}), **dict.fromkeys(names, silence)}
+    await page.clock.install()
+    for name, limit in zip(names.values(), limits.values(), strict=True):
+        if name == "plan":
+            await fill_plan(page, url)
+        else:
+            await page.goto(f"{url}/#{name}{f'/{ADMINISTRATORS[0]}' if name == 'account' else ''}")
+            await expect(page.locator(f"#{name}-freshness")).to_contain_text("Asking")
+        await page.clock.run_for((limit - 3) * 1000)
+        await expect(page.locator(f"#{name}-alert")).to_be_empty()
+        await page.clock.run_for(6_000)
+        await expect(page.locator(f"#{name}-alert")).to_contain_text(f"nothing has come for {limit} seconds")
+
+
+async def test_what_was_not_seen_is_not_gone(url: str, page: Page, api: PageApi) -> None:
+    """Administrators that could not be read since are counted beside the changes, whatever the last survey read."""
+    not_seen = {"Accounts": 2, "Regions": 1, "Targets": 2}
+    api.answers["changes"] = value({**CHANGES, "NotSeen": not_seen})
+    await page.goto(url)
+    await expect(page.locator("#changes-unseen")).to_contain_text("2 administrators in 1 region were not read since")
+    await expect(page.locator("#changes")).to_contain_text("No other membership changed.")
+
+
+@pytest.mark.usefixtures("api")
+async def test_files_have_names_only_if_asked_for(url: str, page: Page) -> None:
+    """By a box beside the links, for that kind of file alone."""
+    await page.goto(f"{url}/#members")
+    links = page.locator("#members .exports").get_by_role("link")
+    await expect(links.first).to_have_attribute("href", "api/export/members.csv")
+    await page.get_by_label("with names and e-mail addresses").check()
+    await expect(links.first).to_have_attribute("href", "api/export/members.csv?names=true&emails=true")
+    await page.get_by_role("link", name="Coverage").click()
+    links = page.locator(".exports").get_by_role("link")
+    await expect(links.first).to_have_attribute("href", "api/export/coverage.csv")
+    await page.get_by_label("with names").check()
+    await expect(links.first).to_have_attribute("href", "api/export/coverage.csv?names=true")
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+async def test_the_hint_is_wherever_rows_are_missing(url: str, page: Page, api: PageApi, width: int) -> None:
+    """With many columns, or on a phone, fewer rows are in the page: the hint goes by that, and not by a number."""
+    regions = [f"eu-west-{number}" for number in range(1, 21)]
+    api.answers["settings"] = value({**SETTINGS, "Regions": regions})
+    api.answers["coverage"] = ndjson([cell(f"{n:012}", region, "on") for n in range(30) for region in regions])
+    await page.set_viewport_size({"width": width, "height": 800})
+    await page.goto(f"{url}/#coverage")
+    await expect(page.locator("#coverage-shown")).to_contain_text("32 of 32")
+    await expect(page.locator("#matrix .near")).to_contain_text("use the filters")
+    assert await page.locator("#coverage-table tbody tr:not(.gap)").count() < 32
+    await page.locator("#coverage-find").fill("0000000000001")
+    await expect(page.locator("#matrix .near")).to_have_count(0)
+    await page.locator("#coverage-find").fill(f"{1:012}")
+    await expect(page.locator("#coverage-table tbody tr")).to_have_count(1)

@@ -3,17 +3,15 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 pytest.importorskip("playwright.async_api", reason="playwright, which drives the browser, is not installed")
 from playwright.async_api import Locator, Page, Route, expect
-from support.browser import BROWSER_MARKS, opened_page
+from support.browser import BROWSER_MARKS
 from support.browser.task_times import recorded_tasks
 from support.page_api import (
     ADMINISTRATORS,
@@ -30,27 +28,12 @@ from support.page_api import (
     target,
     value,
 )
+from support.wire_server import until
 
 pytestmark = BROWSER_MARKS
-EXPECTED = re.compile(r"Failed to load resource: (the server responded with a status of [45]|net::ERR_)")
 ACCOUNT, LATER = "444455556666", "2026-11-26T11:30:00Z"
 DENIED = {"Cause": "AccessDenied", "title": "Access denied", "detail": "", "code": "AccessDeniedException"}
 PLAN_ID, JOB_ID = "b" * 32, "c" * 32
-
-
-@pytest_asyncio.fixture
-async def page(devtools_url: str) -> AsyncIterator[Page]:
-    """A page in a browser context of its own; at the end, its console may only have expected messages."""
-    async with opened_page(devtools_url) as (page, console):
-        yield page
-    assert [text for text in console if not EXPECTED.match(text)] == []
-
-
-@pytest_asyncio.fixture
-async def api(page: Page) -> PageApi:
-    api = PageApi()
-    await api.install(page)
-    return api
 
 
 def document(**more: Any) -> dict[str, Any]:
@@ -65,7 +48,7 @@ def document(**more: Any) -> dict[str, Any]:
         "Coverage": [cell(ACCOUNT, region, "on") for region in REGIONS],
         "Memberships": [],
         "Failures": [],
-        "Silent": [],
+        "Silent": {},
         "Changes": [],
         **more,
     }
@@ -96,7 +79,9 @@ def job(**more: Any) -> dict[str, Any]:
 
 def job_events(*found: tuple[str, Any]) -> Answer:
     """Answer with the server-sent events of a job."""
-    body = "".join(f"event: {name}\ndata: {json.dumps(data)}\n\n" for name, data in (*found, ("end", None)))
+    body = "".join(
+        f"event: {name}\ndata: {json.dumps(data)}\n\n" for name, data in (("begin", {}), *found, ("end", None))
+    )
 
     async def answer(route: Route) -> None:
         await route.fulfill(content_type="text/event-stream", body=body)
@@ -177,7 +162,7 @@ async def test_the_form_is_for_the_account_alone(url: str, page: Page, api: Page
 
 async def test_an_unknown_account_can_be_onboarded(url: str, page: Page, api: PageApi) -> None:
     """One administrator that does not answer is no failure: what the others have said is said, by name of the one."""
-    silent = [{"AccountId": ADMINISTRATORS[1], "Region": region} for region in REGIONS]
+    silent = {region: {"Count": 1, "AccountIds": [ADMINISTRATORS[1]]} for region in REGIONS}
     cells = [cell(ACCOUNT, region, "failed", "could not be checked") for region in REGIONS]
     api.answers[f"accounts/{ACCOUNT}"] = value(document(Coverage=cells, Silent=silent))
     await page.goto(f"{url}/#account/{ACCOUNT}")
@@ -254,7 +239,7 @@ async def test_a_line_that_is_no_object_is_a_problem(url: str, page: Page, api: 
 
 async def test_rows_that_have_come_stay(url: str, page: Page, api: PageApi) -> None:
     """Of an answer with fewer lines than its end says, and after the next attempt has failed, too."""
-    lines = [json.dumps(member(ADMINISTRATORS[0], REGIONS[0], number)) for number in range(3)]
+    lines = ['{"Begin": {}}', *(json.dumps(member(ADMINISTRATORS[0], REGIONS[0], number)) for number in range(3))]
     end = json.dumps({"End": {"Lines": 4, "StartedTime": TIME, "FinishedTime": TIME}})
 
     async def answer(route: Route) -> None:
@@ -282,7 +267,9 @@ async def test_what_is_not_known_is_no_gap(url: str, page: Page, api: PageApi) -
     api.answers["coverage"] = ndjson([cell(ACCOUNT, region, "failed") for region in REGIONS])
     await page.locator("#coverage-refresh").click()
     await expect(row.locator(".cell.old")).to_have_text(re.compile("on"))
-    await expect(shown).to_have_text(words.removeprefix("Account "))
+    old = "; as of 2026-11-26 10:00 UTC in 1 region, which could not be checked since."
+    await expect(shown).to_have_text(words.removeprefix("Account ").removesuffix(".") + old)
+    await expect(page.locator("#coverage-summary")).to_contain_text("could not be checked everywhere")
     api.answers[f"accounts/{ACCOUNT}"] = value(document(Coverage=cells))
     await page.goto(f"{url}/#account/{ACCOUNT}")
     await expect(page.locator("#account-verdict")).to_have_text(words)
@@ -307,7 +294,9 @@ async def test_a_stream_that_stalls_halfway(url: str, page: Page, api: PageApi) 
     async def stall(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
         await response.prepare(request)
-        await response.write(json.dumps(member(ADMINISTRATORS[0], REGIONS[0], 7)).encode() + b"\n")
+        lines: list[dict[str, Any]] = [{"Begin": {}}, member(ADMINISTRATORS[0], REGIONS[0], 7)]
+        for line in lines:
+            await response.write(json.dumps(line).encode() + b"\n")
         await closed.wait()
         return response
 
@@ -654,7 +643,7 @@ async def test_fleet_and_members_are_of_one_survey(url: str, page: Page, api: Pa
     await page.goto(f"{url}/#members")
     await expect(page.locator("#members-freshness")).to_contain_text("10:00")
     api.answers["fleet/overview"] = events([target(ADMINISTRATORS[0], REGIONS[0])], survey="b" * 16, started=LATER)
-    api.answers["fleet/members"] = ndjson([], finished=LATER)
+    api.answers["fleet/members"] = ndjson([], finished=LATER, survey="b" * 16)
     for _ in range(2):
         await page.get_by_role("link", name="Fleet").click()
         await expect(page.locator("#fleet-count")).to_contain_text("11:30")
@@ -680,3 +669,148 @@ async def test_the_filter_is_printed(url: str, page: Page, api: PageApi) -> None
     await page.set_viewport_size({"width": 390, "height": 800})
     first = page.locator("#members-table tbody th")
     assert await first.evaluate("cell => getComputedStyle(cell, '::before').content") == '"Account"'
+
+
+# ---- what is old, and what nobody looks at any more
+
+
+async def test_a_retry_does_not_make_the_rest_new(url: str, page: Page, api: PageApi) -> None:
+    """The rows are of the time of the oldest that was kept, and not of the end of the survey."""
+    end = {"Lines": 1, "StartedTime": TIME, "FinishedTime": LATER}
+    begin = {"SurveyId": "a" * 16, "StartedTime": TIME, "Total": 1}
+    lines = [{"Begin": begin}, member(ADMINISTRATORS[0], REGIONS[0], 1), {"End": end}]
+
+    async def answer(route: Route) -> None:
+        body = "".join(json.dumps(line) + "\n" for line in lines)
+        await route.fulfill(content_type="application/x-ndjson", body=body)
+
+    api.answers["fleet/members"] = answer
+    await page.goto(f"{url}/#members")
+    await expect(page.locator("#members-freshness")).to_have_text("As of 2026-11-26 10:00 UTC")
+
+
+async def test_a_later_survey_is_known_by_its_id(url: str, page: Page, api: PageApi) -> None:
+    """What a retry has read is shown in both views, though what it kept is as old as before."""
+    await page.goto(f"{url}/#members")
+    await expect(page.locator("#members-freshness")).to_contain_text("As of")
+    api.answers["fleet/overview"] = events([target(ADMINISTRATORS[0], REGIONS[0])], survey="b" * 16)
+    await page.get_by_role("link", name="Fleet").click()
+    await expect(page.locator("#fleet-count")).to_contain_text("1 of 4 done")
+    await expect(page.locator("#fleet-freshness")).to_have_count(0)
+    api.answers["fleet/members"] = ndjson([member(ADMINISTRATORS[0], REGIONS[0], n) for n in range(2)], survey="b" * 16)
+    await page.get_by_role("link", name="Members").click()
+    await expect(page.locator("#members-shown")).to_contain_text("2 of 2")
+
+
+async def test_a_view_that_was_left_holds_no_connection(url: str, page: Page, api: PageApi) -> None:
+    """A browser has six for a server: with streams that hang in all views, none is taken by them."""
+    closed, handled = asyncio.Event(), 0
+
+    async def hang(_request: web.Request) -> web.StreamResponse:
+        nonlocal handled
+        handled += 1
+        try:
+            await closed.wait()
+        finally:
+            handled -= 1
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_get("/hang", hang)
+    async with TestServer(app, handler_cancellation=True) as server:
+
+        async def answer(route: Route) -> None:
+            await route.continue_(url=str(server.make_url("/hang")))
+
+        streams = ("fleet/overview", "coverage", "fleet/members", "fleet/graphs", "fleet/investigations")
+        api.answers |= dict.fromkeys(streams, answer)
+        await page.goto(url)
+        for view in ("Fleet", "Coverage", "Members", "Investigations"):
+            await page.get_by_role("link", name=view).click()
+            await expect(page.locator(f"#{view.lower()}-freshness")).to_contain_text("Asking")
+            await until(lambda: handled, "it hangs")
+        await page.get_by_role("link", name="Onboarding").click()
+        await until(lambda: not handled, "nothing hangs any more")
+        closed.set()
+
+
+async def test_a_row_of_another_shape_stops_nothing(url: str, page: Page, api: PageApi) -> None:
+    """It is a problem of that stream, and the next refresh works."""
+    good = api.answers["fleet/members"]
+    api.answers["fleet/members"] = ndjson([{"AccountId": ADMINISTRATORS[0], "Region": REGIONS[0]}])
+    await page.goto(f"{url}/#members")
+    await expect(page.locator("#members-alert")).to_contain_text("The response cannot be read")
+    api.answers["fleet/members"] = good
+    await page.locator("#members-refresh").click()
+    await expect(page.locator("#members-shown")).to_contain_text("1 of 1")
+
+
+@pytest.mark.usefixtures("api")
+async def test_typed_lines_are_put_aside_once(url: str, page: Page) -> None:
+    """A second account's link puts nothing aside that the first one has filled in."""
+    await page.goto(f"{url}/#onboarding")
+    box = page.get_by_label("Accounts, one per line")
+    await box.fill("111122223333,a@example.com")
+    for account in (ACCOUNT, "555566667777"):
+        await page.goto(f"{url}/#onboarding?accounts={account}&regions={REGIONS[0]}")
+        await expect(box).to_have_value(f"{account},")
+    await page.get_by_role("button", name="Put it back").click()
+    await expect(box).to_have_value("111122223333,a@example.com")
+
+
+async def test_an_investigation_that_was_left_is_not_polled(url: str, page: Page, api: PageApi) -> None:
+    """While it runs, it is asked again only as long as it is shown."""
+    number = f"{1:021}"
+    path = f"accounts/{ADMINISTRATORS[0]}/regions/{REGIONS[0]}/investigations/{number}"
+    details = investigation(1, "HIGH", Status="RUNNING", GraphArn="arn", ScopeStartTime=TIME, ScopeEndTime=TIME)
+    api.answers[path] = value(details["Investigation"])
+    await page.clock.install()
+    await page.goto(f"{url}/#investigations/{ADMINISTRATORS[0]}/{REGIONS[0]}/{number}")
+    await expect(page.locator("#investigation-status")).to_have_text("running")
+    await page.get_by_role("link", name="Members").click()
+    await expect(page.locator("#members-shown")).to_contain_text("1 of 1")
+    asked = api.requests.count(f"GET {path}")
+    await page.clock.run_for(10_000)
+    assert api.requests.count(f"GET {path}") == asked
+
+
+async def test_what_is_hidden_is_not_in_the_address(url: str, page: Page, api: PageApi) -> None:
+    """An e-mail address that was looked for leaves the address with the addresses; a file cannot have that filter."""
+    api.answers["fleet/members"] = ndjson([member(ADMINISTRATORS[0], REGIONS[0], 1, EmailAddress="root@example.com")])
+    await page.goto(f"{url}/#members")
+    await page.get_by_role("button", name="Show names and e-mail addresses").click()
+    await page.locator("#members-find").fill("root@")
+    await expect(page.locator("#members-shown")).to_contain_text("1 of 1")
+    await expect(page.locator("#members .exports")).to_contain_text("Export all members")
+    await page.get_by_role("button", name="Hide names and e-mail addresses").click()
+    await expect(page.locator("#members-find")).to_have_value("")
+    assert page.url.endswith("/#members")
+
+
+async def test_a_start_of_unknown_outcome_is_repeated_as_another_one(url: str, page: Page, api: PageApi) -> None:
+    """The server answers the same token as before for ever: who has looked, and found nothing, starts it anew."""
+    path = f"POST accounts/{ADMINISTRATORS[0]}/regions/{REGIONS[0]}/investigations"
+    api.answers[path] = problem(503, "Connection lost", outcome_unknown=True)
+    await page.goto(f"{url}/#investigations")
+    await page.get_by_text("Start an investigation").click()
+    await page.get_by_label("ARN of the user or role").fill(f"arn:aws:iam::{ADMINISTRATORS[0]}:role/Admin")
+    await page.get_by_role("button", name="Start", exact=True).click()
+    anew = page.get_by_role("button", name="It was not started: start it")
+    await anew.click()
+    await expect(anew).to_be_visible()
+    tokens = [body["ClientToken"] for body in api.bodies]
+    assert len(tokens) == len(set(tokens)) == 2
+
+
+async def test_an_account_is_old_where_it_could_not_be_checked(url: str, page: Page, api: PageApi) -> None:
+    """By the same rule as in the matrix: a refresh with expired keys does not take away what was known."""
+    api.answers[f"accounts/{ACCOUNT}"] = value(document())
+    await page.goto(f"{url}/#account/{ACCOUNT}")
+    words = f"Account {ACCOUNT} is covered everywhere: in all 2 regions"
+    await expect(page.locator("#account-verdict")).to_have_text(f"{words}.")
+    failed = [cell(ACCOUNT, region, "failed") for region in REGIONS]
+    api.answers[f"accounts/{ACCOUNT}"] = value(document(Coverage=failed, CoverageAsOf=LATER))
+    await page.locator("#account-refresh").click()
+    old = "as of 2026-11-26 10:00 UTC in 2 regions, which could not be checked since"
+    await expect(page.locator("#account-verdict")).to_have_text(f"{words}; {old}.")
+    await expect(page.locator("#account-coverage .cell.old")).to_have_count(2)

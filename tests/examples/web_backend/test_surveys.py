@@ -415,3 +415,12 @@ async def test_a_shutdown_ends_waiting(sim: DetectiveSimulator, settings: Settin
             assert response.headers["Retry-After"]
             assert "going down" in await response.text()
     assert not surveys()
+
+
+async def test_a_lost_connection_starts_no_survey(backend: Backend, sim: DetectiveSimulator) -> None:
+    """A reader that has missed only the end gets that, though it has asked for nothing old."""
+    path = f"{OVERVIEW}?max_age=0"
+    *_, last, _ = await backend.events(path)
+    before = calls(sim)
+    assert [event.name for event in await backend.events(path, last.id)] == ["end"]
+    assert calls(sim) == before

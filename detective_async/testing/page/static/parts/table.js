@@ -4,9 +4,12 @@
 //   html`<${Table} id="members" caption="Members" rows=${rows} rowKey=${(row) => row.id} columns=${columns}
 //     sort=${{ by: "name", down: false }} onSort=${(sort) => ...} />`
 //
+// `view`: the filter, where there is one, in any form: with another one, the rows are sorted anew even below the pointer.
+// `foot`: a last row that is not sorted, such as a sum.
+//
 // A column: `{ key, label, value(row), cell(row)?, number?, wide? }`. `value` is what the rows are sorted by, and what is shown
-// where there is no `cell`. `number` aligns right; `wide` is for text of any length. Without `onSort` the rows stay in the order in which they come. Nothing
-// is shown without rows: what that means is for the page to say.
+// where there is no `cell`. `number` aligns right; `wide` is for text of any length. Without `onSort` the rows
+// stay in the order in which they come. Nothing is shown without rows: what that means is for the page to say.
 
 import { Component, Virtualizer, createRef, elementScroll, html, observeElementOffset, observeElementRect } from "./index.js";
 
@@ -38,7 +41,7 @@ function areSimple(values) {
   return values.every(([value]) => value == null || (typeof value === "string" && value.length === length && SIMPLE.test(value)));
 }
 
-export function sorted(rows, columns, sort) {
+function sorted(rows, columns, sort) {
   const column = sort && columns.find((one) => one.key === sort.by);
   if (!column) return rows;
   // The values are computed once for each row, and not for each comparison.
@@ -185,7 +188,14 @@ export class Table extends Component {
         ? html`<td key=${key} role="cell" class=${names} data-label=${label}>${content}</td>`
         : html`<th key=${key} scope="row" role="rowheader" class=${names} data-label=${label}>${content}</th>`;
     });
-    return html`<tr key=${rowKey(row)} role="row" class=${rowClass?.(row) ?? ""} data-index=${index} aria-rowindex=${index + 2} ref=${this.measure}>${cells}</tr>`;
+    return html`<tr key=${rowKey(row)} role="row" class=${rowClass?.(row) ?? ""} data-index=${index} aria-rowindex=${index + 2} ref=${row === this.props.foot ? null : this.measure}>${cells}</tr>`;
+  }
+
+  // Said where not all rows are in the document: the browser's own search finds only those.
+  hint() {
+    if (this.rows.length <= this.few() || this.printing) return null;
+    const why = "only rows near the screen are in the page, so the browser's own search misses the others.";
+    return html`<p class="quiet near">${this.props.view ? `To find a row, use the filters: ${why}` : `This table is long: ${why}`}</p>`;
   }
 
   render({ id, caption, columns, foot }) {
@@ -205,12 +215,12 @@ export class Table extends Component {
       }
       if (this.virtual.getTotalSize() > end) content.push(gap(this.virtual.getTotalSize() - end, "end"));
     }
-    return html`<div class="box tall" hidden=${this.rows.length === 0} ref=${this.box} role="group" aria-label=${caption}>
-      <table id=${id} role="table" onFocusIn=${this.reveal} aria-rowcount=${this.rows.length + 1}>
+    return html`${this.hint()}<div class=${foot ? "box" : "box tall"} hidden=${this.rows.length === 0} ref=${this.box} role="group" aria-label=${caption}>
+      <table id=${id} role="table" onFocusIn=${this.reveal} aria-rowcount=${this.rows.length + (foot ? 2 : 1)}>
         <caption>${caption}</caption>
         <thead role="rowgroup"><tr role="row" aria-rowindex="1">${columns.map((one) => this.heading(one))}</tr></thead>
         <tbody role="rowgroup" ref=${this.body} onPointerEnter=${this.hold} onPointerLeave=${this.release} onFocusIn=${this.hold} onFocusOut=${() => setTimeout(this.release)}>${content}</tbody>
-        ${foot ?? null}
+        ${foot && html`<tfoot role="rowgroup">${this.row(foot, this.rows.length)}</tfoot>`}
       </table>
     </div>`;
   }
