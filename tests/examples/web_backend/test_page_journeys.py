@@ -933,7 +933,14 @@ async def test_only_what_is_done_leaves_the_form(url: str, page: Page, api: Page
     """And only when it is done, which a reload does not forget; the regions stay too, for what has failed."""
     other = "555566667777"
     csv = f"{ACCOUNT},a@example.com\n{other},b@example.com"
-    row = {"AccountId": ACCOUNT, "Region": REGIONS[0], "Before": None, "After": "ENABLED", "Done": [], "Problem": None}
+    row: dict[str, Any] = {
+        "AccountId": ACCOUNT,
+        "Region": REGIONS[0],
+        "Before": None,
+        "After": "ENABLED",
+        "Done": [],
+        "Problem": None,
+    }
     failed = {**row, "AccountId": other, "After": None, "Problem": "AccessDenied"}
     api.answers["POST onboarding/plans"] = value(plan(AccountIds=[ACCOUNT, other]), 201)
     api.answers["POST onboarding/jobs"] = value(job(), 202)
@@ -1111,7 +1118,7 @@ async def test_equal_rows_have_one_order(url: str, page: Page, api: PageApi) -> 
 
 async def test_problems_that_differ_by_their_account_are_one(url: str, page: Page, api: PageApi) -> None:
     """A role that is missing in 600 accounts is one problem, though its name has the id of each."""
-    row = {"Region": REGIONS[0], "Before": None, "After": None, "Done": []}
+    row: dict[str, Any] = {"Region": REGIONS[0], "Before": None, "After": None, "Done": []}
     ids = [f"{number:012}" for number in range(400000000000, 400000000600)]
     rows = [{**row, "AccountId": one, "Problem": f"cannot assume arn:aws:iam::{one}:role/Onboarding"} for one in ids]
     api.answers[f"onboarding/jobs/{JOB_ID}/events"] = job_events(("rows", rows), ("report", job(Failed=600, Total=600)))
