@@ -66,6 +66,8 @@ export function wantFocus(id, place) {
 }
 
 export function focusOnArrival(section) {
+  // What was arrived at may not have been drawn yet, if that takes long.
+  draw();
   focusOn(section);
   wanted = null;
 }
