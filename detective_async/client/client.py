@@ -179,6 +179,7 @@ class DetectiveClient(Waiters):
             partial(_resolve_service, settings, local_url, (self._use_fips, self._use_dualstack)),
             retry_rules(retry, settings, patient=True) if setup.patient_lookups else rules,
             timeouts,
+            client_credentials=provider,
             max_requests=setup.max_requests_per_account,
             tracks_hosts=setup.tracks_hosts,
         )
@@ -252,7 +253,8 @@ class DetectiveClient(Waiters):
 
         Args:
             region: such as `eu-west-1`.
-            credentials: credentials, a provider, or an async callable that returns credentials.
+            credentials: credentials, a provider, or an async callable that returns credentials. An `AssumeRole` without
+                a `source` is assumed by the client that was made with `DetectiveClient(...)`.
             retry: the number of attempts and the retry mode.
             timeouts: the limits of each phase of a call.
             account_id: the account in events and logs, in 12 digits. None uses the account id of the credentials, which
