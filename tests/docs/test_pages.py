@@ -41,6 +41,8 @@ async def test_the_blocks_of_a_page_work(
         # The page tells the reader to download it.
         shutil.copy(WORLD, folder)
     monkeypatch.chdir(folder)
+    # As in `python -m asyncio`: snippets import the files of their page.
+    monkeypatch.syspath_prepend(folder)
     blocks = [block for page in READINGS[name] for block in read_blocks(page)]
     if shutil.which("curl") is None and any("$ curl " in block.text for block in blocks):
         pytest.skip("curl is not installed")
