@@ -268,7 +268,7 @@ class DetectiveClient(Waiters):
             TypeError: there is no option of this name.
         """
         if unknown:
-            _refuse_unknown(unknown, "with_options()", DetectiveClient.with_options.__kwdefaults__)
+            _refuse_unknown(unknown, "with_options()", DetectiveClient.with_options.__kwdefaults__ or ())
         current = self._transport
         if retry is not None:
             _check_retry(retry)
