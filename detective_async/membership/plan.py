@@ -1,6 +1,7 @@
 """Compares the desired memberships with the actual ones, and plans the difference."""
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from attrs import evolve, field, frozen
@@ -71,6 +72,8 @@ class MembershipPlan(TablesInNotebooks):
     _desired: DesiredState = field(alias="desired", repr=False, eq=False)
     # Region -> its graph when the plan was made.
     _graphs: Mapping[str, str | None] = field(alias="graphs", repr=False, eq=False)
+    # Region -> the members that are to be removed, or would be, with when they were invited: no others are removed.
+    _removed: Mapping[str, Mapping[str, datetime | None]] = field(alias="removed", repr=False, eq=False)
     # That of the last application, which is all that changes of a plan.
     _reports: list[MembershipReport] = field(init=False, factory=list, repr=False, eq=False)
 
@@ -100,9 +103,10 @@ class MembershipPlan(TablesInNotebooks):
         """Carry out the plan's actions, and nothing else, as far as they are still necessary; report on every account.
 
         Applying a plan again repeats nothing, and a new plan continues where a cancelled or crashed one stopped. What
-        has become necessary since the plan was made is reported as not planned; nothing is done in a region for which
-        the plan shows no actions because of a problem. Each account is processed further as soon as its invitation is
-        verified, and a failure of one account or region does not stop the others.
+        has become necessary since the plan was made is reported as not planned, also the removal of a member that was
+        removed and added again since; nothing is done in a region for which the plan shows no actions because of a
+        problem. Each account is processed further as soon as its invitation is verified, and a failure of one account
+        or region does not stop the others.
 
         Only the deadline ends waiting for verifications, for what was done to be visible, and for the service to be
         available again. What AWS says of an account is believed after a while, as it may change no more: that it was
@@ -199,6 +203,7 @@ class MembershipPlan(TablesInNotebooks):
                 execution,
                 on_end,
                 blocked=problems.get((region, account_id)),
+                invited_time=self._removed[region].get(account_id),
             )
             for account_id in (*wanted, *others)
         ]
@@ -243,9 +248,10 @@ async def plan_membership(
         members: how accounts become members, and as whom: `ByInvitation` or `ByOrganization`.
         datasource_packages: data source packages to start; others remain as they are.
         tags: tags to set on the graphs; others remain as they are.
-        remove: the ids of accounts to remove where they are members; other members are left alone. `accounts` may be
-            empty then: no graph is made, and a region where none of them is a member needs nothing. Accounts of the
-            organization can be removed, too, and be enabled again by another plan.
+        remove: the ids of accounts to remove where they are members, whether these are invited, enabled or anything
+            else; other members are left alone. `accounts` may be empty then: no graph is made, and a region where none
+            of them is a member needs nothing. Accounts of the organization can be removed, too, and be enabled again by
+            another plan.
         remove_others: whether to remove members that are not among the desired accounts; not together with `remove`.
             By neither of the two is any member removed if any of the accounts is from a list of which lines could not
             be read (see `read_accounts`).
@@ -364,4 +370,5 @@ async def _make(
         client=client,
         desired=evolve(desired, accounts={plan.graph.region: desired.accounts[plan.graph.region] for plan in plans}),
         graphs={plan.graph.region: plan.graph.arn for plan in plans},
+        removed={plan.graph.region: plan.removed for plan in plans},
     )

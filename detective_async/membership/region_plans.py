@@ -1,6 +1,7 @@
 """Reads the regions of a plan, and plans the difference; then what concerns all regions together."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from attrs import define, field
 
@@ -36,6 +37,7 @@ class RegionPlan:
     Attributes:
         caller: the account of the client's credentials; None if it is not known.
         graph: the region's graph.
+        removed: the members that should be removed, with when they were invited.
         error: why the region could not be read; None if it could.
     """
 
@@ -47,6 +49,7 @@ class RegionPlan:
     actions: list[Action] = field(init=False, factory=list)
     problems: list[Problem] = field(init=False, factory=list)
     notes: list[Note] = field(init=False, factory=list)
+    removed: dict[str, datetime | None] = field(init=False, factory=dict)
     error: Exception | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
@@ -142,6 +145,7 @@ class RegionPlan:
         others = [one for one in self.desired.remove if one in members]
         if self.desired.remove_others:
             others = [one for one in members if one not in accounts and one not in given.inactive]
+        self.removed.update((one, members[one].invited_time) for one in others)
         for account_id in (*accounts, *others):
             account, member = accounts.get(account_id), members.get(account_id)
             actions, blocked = foresee(None if account is None else self.desired.member(account), member, facts)
