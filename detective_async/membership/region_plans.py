@@ -167,14 +167,16 @@ class RegionPlan:
 
 
 def _prevented(
-    given: RegionAccounts, account_id: str, member: MemberDetail | None, actions: Iterable[Do]
+    given: RegionAccounts, account_id: str, member: MemberDetail | None, actions: Sequence[Do]
 ) -> Blocked | None:
     """Return why the actions for an account must not be carried out, if so."""
     kinds = {one.kind for one in actions}
     if account_id in given.invalid and kinds & _WITH_ADDRESS:
         text = f"its e-mail address in AWS Organizations is none that Detective accepts: {given.invalid[account_id]}"
         return Blocked(Reason.INVALID_ADDRESS, text)
-    if member is None or ActionKind.REMOVE not in kinds or member.status in _NOT_VERIFIED:
+    reasons = {one.reason for one in actions if one.kind is ActionKind.REMOVE}
+    # One that is named is no mistake of the list.
+    if member is None or Reason.NOT_IN_LIST not in reasons or member.status in _NOT_VERIFIED:
         return None
     # Each account of AWS has an address of its own: most likely an id is mistyped.
     same = given.id_by_address.get((member.email_address or "").casefold())
@@ -193,6 +195,7 @@ def notes_on_accounts(desired: DesiredState, administrator_id: str | None) -> li
         account_id: status for accounts in desired.accounts.values() for account_id, status in accounts.inactive.items()
     }
     changed = {str(line): line for accounts in desired.accounts.values() for line in accounts.changed_lines}
+    removed = set(desired.remove)
     notes = [Note(Reason.LINE_CHANGED, text) for text in changed]
     notes += [
         Note(
@@ -201,7 +204,7 @@ def notes_on_accounts(desired: DesiredState, administrator_id: str | None) -> li
             account_id=account_id,
         )
         for account_id, status in inactive.items()
-        if account_id not in desired.remove
+        if account_id not in removed
     ]
     listed = {one.account_id for accounts in desired.accounts.values() for one in accounts.accounts}
     if administrator_id in listed:

@@ -204,7 +204,9 @@ class AccountState:
     def fail(self, kind: ActionKind, error: DetectiveError) -> None:
         """Record an error; the state is looked at before the next decision."""
         retry_at = self._next_attempt() if self.execution.is_transient(error) else None
-        self.failure = Failure(kind, reason_of(error), error_text(error), error, retry_at)
+        # What an earlier request without a response has done may be seen later.
+        until = self._now + SETTLING if kind in self.maybe_done else 0.0
+        self.failure = Failure(kind, reason_of(error), error_text(error), error, retry_at, until)
         self.phase = Phase.UNSEEN
 
     def note_unknown(self, kind: ActionKind) -> None:

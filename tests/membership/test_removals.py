@@ -4,16 +4,19 @@ from typing import Any
 
 import pytest
 
-from detective_async import DetectiveClient
+from detective_async import Account, DetectiveClient
 from detective_async.client.paginator import Paginator
-from detective_async.membership import ActionKind, MembershipPlan, Reason, plan_membership
+from detective_async.membership import ActionKind, MembershipPlan, Reason, plan_membership, read_accounts
 from detective_async.testing import DetectiveSimulator, Drop, Fault
 from membership.worlds import (
+    DENIED,
+    ELSEWHERE,
     IDS,
     REGION,
     WorldTime,
     accepting,
     account,
+    address,
     administrator,
     arn_in,
     graph,
@@ -163,3 +166,49 @@ async def test_member_that_has_accepted_since(sim: DetectiveSimulator, client: D
         await owner.accept_invitation(arn_in(REGION))
     report = await plan.apply()
     assert [(row.before, row.done, row.ok) for row in report.rows] == [("ENABLED", (REMOVE,), True)]
+
+
+async def test_removal_without_a_response_that_is_denied_later(sim: DetectiveSimulator) -> None:
+    """It is done if that is seen within 15 s, whatever AWS says of its repetition."""
+    load_members(sim)
+    time = WorldTime(sim)
+    async with administrator(sim, max_attempts=1, time=time) as client:
+        plan = await removal_of(client, ONE)
+        sim.set_read_lag(5)
+        await sim.advance(1)
+        sim.inject(Fault(Drop("after"), "DeleteMembers"))
+        sim.inject(Fault(DENIED, "DeleteMembers", count=None))
+        report = await plan.apply()
+    assert [(row.done, row.maybe_done, row.ok) for row in report.rows] == [((REMOVE,), (), True)]
+
+
+async def test_named_member_with_an_address_of_the_list(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """It is removed: one that is named is no mistyped id of the list."""
+    load_members(sim)
+    plan = await plan_membership(
+        client, [Account(IDS[4], address(ONE))], regions=[REGION], remove=[ONE], max_removals=1
+    )
+    assert plan.problems == ()
+    assert [(one.kind, one.account_id) for one in plan.actions] == [(REMOVE, ONE), (ActionKind.INVITE, IDS[4])]
+
+
+async def test_no_graph_for_accounts_that_are_not_active(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """Beside a removal, accounts of which none is to be a member ask for no graph."""
+    load_members(sim)
+    accounts, _ = read_accounts(["Account ID,Email,State", f"{ONE},{address(ONE)},SUSPENDED"])
+    for removed in (ONE, TWO):
+        plan = await plan_membership(client, accounts, regions=[REGION, ELSEWHERE], remove=[removed], max_removals=1)
+        assert [(one.kind, one.account_id) for one in plan.actions] == [(REMOVE, removed)]
+        assert plan.problems == ()
+    assert (await plan.apply()).ok
+    assert len(sim.snapshot()) == 1
+
+
+async def test_ids_of_a_list_that_are_named(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """Actions and reports have them as plain strings."""
+    load_members(sim)
+    accounts, _ = read_accounts([f"{ONE},{address(ONE)}", "1,"])
+    plan = await plan_membership(
+        client, [], regions=[REGION], remove=[one.account_id for one in accounts], max_removals=1
+    )
+    assert [type(one.account_id) for one in plan.actions] == [str]
