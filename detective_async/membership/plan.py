@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn
 
 from attrs import evolve, field, frozen
 
@@ -86,6 +86,17 @@ class MembershipPlan(TablesInNotebooks):
     def report(self) -> MembershipReport | None:
         """What the last `apply` that has ended has done, also one that was cancelled; None before the first."""
         return self._reports[-1] if self._reports else None
+
+    def __copy__(self) -> "MembershipPlan":
+        """Return a plan with a report of its own, for the same client."""
+        return evolve(self)
+
+    def __deepcopy__(self, _memo: object) -> "MembershipPlan":
+        # All else of it is immutable.
+        return evolve(self)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a plan cannot be pickled, because its client cannot: plan again")
 
     def __bool__(self) -> bool:
         return bool(self.actions) or any(problem.account_id is None for problem in self.problems)

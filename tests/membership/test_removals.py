@@ -1,5 +1,7 @@
 """Removals are of the memberships that the plan saw, and a member is gone only if more than one look says so."""
 
+import copy
+import pickle
 from typing import Any
 
 import pytest
@@ -212,3 +214,16 @@ async def test_ids_of_a_list_that_are_named(sim: DetectiveSimulator, client: Det
         client, [], regions=[REGION], remove=[one.account_id for one in accounts], max_removals=1
     )
     assert [type(one.account_id) for one in plan.actions] == [str]
+
+
+async def test_copies_of_a_plan(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """They have reports of their own, and know which memberships they are for; a plan is not pickled."""
+    load_members(sim)
+    plan = await removal_of(client, ONE)
+    with pytest.raises(TypeError, match="a plan cannot be pickled"):
+        pickle.dumps(plan)
+    for copied in (copy.copy(plan), copy.deepcopy(plan)):
+        assert copied == plan
+        assert (await copied.apply()).ok
+        assert plan.report is None
+    assert statuses(sim) == dict.fromkeys((TWO, THREE), "ENABLED")
