@@ -5,10 +5,12 @@ as pytest with the plugin, do not import all of it.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from detective_async._version import __version__
 from detective_async.api import models
+
+#: Type checkers take it for true. The import of typing takes longer than this module.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from detective_async.api.models import *  # noqa: F403 - what it exports is exported below

@@ -2,6 +2,7 @@
 
 from attrs import evolve, frozen
 
+from detective_async.cli.exits import CommandError
 from detective_async.cli.options import Job
 from detective_async.client.identity import caller_account
 from detective_async.errors import HostNotFound, ServiceError
@@ -57,6 +58,18 @@ async def find_caller(job: Job, *, need_account: bool) -> Caller:
         if name not in regions
     }
     return Caller(evolve(job, regions=tuple(regions) or (region,)), account_id, regions, elsewhere)
+
+
+async def check_partition(job: Job) -> None:
+    """Check that all regions of a job that changes something are of the credentials' partition.
+
+    Raises:
+        CommandError: they are not.
+        CredentialsError: as `find_caller`, and so on.
+    """
+    caller = await find_caller(job, need_account=False)
+    if caller.elsewhere:
+        raise CommandError(f"{'; '.join(caller.elsewhere.values())}: nothing was done")
 
 
 async def _ask(job: Job, regions: list[str]) -> tuple[str, str]:

@@ -22,6 +22,7 @@ detective-async coverage --accounts accounts.csv --regions eu-west-1,us-east-1 -
     help="The accounts to be covered: ids, one a line; - for standard input.",
 )
 @click.option("--organization", is_flag=True, help="All accounts of the organization, from AWS Organizations.")
+@common.timeout_option(120.0, "The time limit; a region that has not been read by then could not be looked at.")
 @click.option("--uncovered", is_flag=True, help="Only what is not covered; a table has nothing if there is none.")
 def command(**options: Any) -> int:
     """Show which account is not covered in which region, and why; changes nothing.

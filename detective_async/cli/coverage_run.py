@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from detective_async.cli.account_lists import read_ids
-from detective_async.cli.exits import DONE, FAILED
+from detective_async.cli.caller import find_caller
+from detective_async.cli.exits import DONE, FAILED, CommandError, error_line
 from detective_async.cli.options import ALL, Job
 from detective_async.cli.output import Results, progress_bar, text, write
-from detective_async.coverage import Coverage, RegionState, survey
+from detective_async.coverage import Coverage, RegionCoverage, RegionState, join_surveys, survey
+from detective_async.errors import ConfigurationError, DetectiveError
 from detective_async.membership.actions import count
 from detective_async.organization import list_accounts
 
@@ -27,10 +29,10 @@ _COLUMNS = (
 _CLOSED = frozenset({RegionState.NOT_OPTED_IN, RegionState.WITHOUT_DETECTIVE})
 
 
-def run(job: Job, *, accounts: str | None, organization: bool, uncovered: bool) -> int:
+def run(job: Job, *, accounts: str | None, organization: bool, timeout: float, uncovered: bool) -> int:
     """Survey and show the coverage, and return the exit code."""
     listed = None if accounts is None else read_ids(accounts, job.say)
-    coverage = job.run(lambda: _survey(job, listed, organization=organization))
+    coverage = job.run(lambda: _survey(job, listed, timeout, organization=organization))
     if not (uncovered and coverage.ok and job.output == "table"):
         write(results_of(coverage, only_uncovered=uncovered), job.output, show_all=job.show_all)
     if job.output in {"csv", "ndjson"}:
@@ -39,16 +41,26 @@ def run(job: Job, *, accounts: str | None, organization: bool, uncovered: bool) 
     return DONE if coverage.ok else FAILED
 
 
-async def _survey(job: Job, listed: Sequence[str] | None, *, organization: bool) -> Coverage:
+async def _survey(job: Job, listed: Sequence[str] | None, timeout: float, *, organization: bool) -> Coverage:
+    caller = await find_caller(job, need_account=False)
+    if not caller.regions:
+        raise CommandError("; ".join(caller.elsewhere.values()))
     accounts: Sequence[Any] | None = listed
     if organization:
         # As the caller, who manages the organization or may read it.
         async with job.client(credentials=job.own_credentials()) as own:
             accounts = await list_accounts(own)
-    regions = ALL if job.regions == (ALL,) else await job.region_names()
+    regions = ALL if job.regions == (ALL,) else caller.regions
     with progress_bar("asking regions", quiet=job.quiet) as progress:
-        async with job.client() as client:
-            return await survey(client, regions=regions, accounts=accounts, progress=progress)
+        async with caller.job.client() as client:
+            found = await survey(client, regions=regions, accounts=accounts, timeout=timeout, progress=progress)
+    if not caller.elsewhere:
+        return found
+    others = [
+        RegionCoverage(region=region, state=RegionState.COULD_NOT_LOOK, error=ConfigurationError(why))
+        for region, why in caller.elsewhere.items()
+    ]
+    return join_surveys([found, Coverage(rows=(), regions=tuple(others))], accounts=accounts)
 
 
 def results_of(coverage: Coverage, *, only_uncovered: bool = False) -> Results:
@@ -58,7 +70,10 @@ def results_of(coverage: Coverage, *, only_uncovered: bool = False) -> Results:
     if only_uncovered:
         document["rows"] = [row.to_dict() for row in coverage.uncovered]
     percent = f" ({_percent(totals.covered, totals.expected)} %)" if totals.expected else ""
-    summary = [f"{totals.covered:,} of {totals.expected:,} covered{percent}", *_problems(coverage)]
+    first = f"{totals.covered:,} of {totals.expected:,} covered{percent}"
+    if not coverage.rows and all(one.state is RegionState.COULD_NOT_LOOK for one in coverage.regions):
+        first = "nothing could be looked at"
+    summary = [first, *_problems(coverage)]
     if closed := [one.region for one in coverage.regions if one.state in _CLOSED]:
         summary.append(f"without Detective or not opted in: {', '.join(closed)}")
     if unlisted := {row.account_id for row in coverage.unlisted if not row.is_administrator}:
@@ -77,7 +92,11 @@ def results_of(coverage: Coverage, *, only_uncovered: bool = False) -> Results:
 def _problems(coverage: Coverage) -> list[str]:
     """Return the regions that could not be read; if nothing is expected to be covered, what all of them have."""
     nothing = not coverage.totals.expected
-    failed = [str(one) for one in coverage.regions if one.error is not None and (nothing or one.state not in _CLOSED)]
+    failed = [
+        f"{one.region}: {one.state}: {error_line(one.error)}"
+        for one in coverage.regions
+        if isinstance(one.error, DetectiveError) and (nothing or one.state not in _CLOSED)
+    ]
     if not nothing:
         return failed
     by_state: dict[str, list[str]] = {}
@@ -86,7 +105,9 @@ def _problems(coverage: Coverage) -> list[str]:
             by_state.setdefault(one.state, []).append(one.region)
     read = [f"{', '.join(names)}: {state}" for state, names in by_state.items()]
     hint = "no account is a member, and none was named: see --organization and --accounts"
-    return [*([] if coverage.rows else [hint]), *read, *failed]
+    # Where a region could not be looked at, nobody knows.
+    is_known = not coverage.rows and all(one.state is not RegionState.COULD_NOT_LOOK for one in coverage.regions)
+    return [*([hint] if is_known else []), *read, *failed]
 
 
 def _percent(part: int, whole: int) -> str:

@@ -14,6 +14,7 @@ from detective_async.errors import (
     ParameterError,
     ServiceError,
     TransportError,
+    WaiterTimeout,
     printable,
 )
 
@@ -50,6 +51,7 @@ _REMEDIES_BY_KIND: tuple[tuple[type[Exception], str], ...] = (
     (HostNotFound, "check --regions, --endpoint-url, and the network's name servers and proxies"),
     (ConnectError, "check --endpoint-url, the network and its proxies"),
     (TransportError, "run the same command again"),
+    (WaiterTimeout, "--timeout gives it more time"),
 )
 #: Of the files that are written.
 _REMEDIES_BY_NUMBER = {

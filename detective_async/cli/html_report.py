@@ -73,6 +73,7 @@ def _report(report: InvestigationReport) -> str:
         "Investigation": report.investigation_id,
         "From": report.start,
         "To": report.end,
+        "Note": report.note,
         "Problem": report.error,
     }
     shown = "".join(f"<dt>{name}</dt><dd>{_text(value)}</dd>" for name, value in facts.items() if value is not None)

@@ -201,7 +201,7 @@ class Inventory:
         return caller
 
     def _fleet(self, job: Job, account_ids: list[str], regions: list[str]) -> DetectiveFleet:
-        options: ClientOptions = {"endpoint_url": job.endpoint_url, "profile": job.profile}
+        options: ClientOptions = {"endpoint_url": job.endpoint_url, "profile": job.profile, "hooks": job.hook}
         if job.role_name is not None:
             return DetectiveFleet.assume_role(
                 job.role_name,

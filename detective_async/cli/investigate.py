@@ -1,6 +1,7 @@
 """`detective-async investigate`: investigates users and roles."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
@@ -9,6 +10,7 @@ from detective_async.cli import options as common
 
 #: When Detective began.
 _EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
+_CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 def _moment(_context: click.Context, _parameter: click.Parameter, text: str | None) -> datetime | None:
@@ -24,6 +26,32 @@ def _moment(_context: click.Context, _parameter: click.Parameter, text: str | No
     return moment
 
 
+def _split(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Read ARNs also with commas between, as other lists have them; names and paths have commas, too."""
+    return tuple(one.strip(", \t\n") for value in values for one in re.split(r",(?=\s*arn:)", value))
+
+
+def _check_scope(start: datetime | None, end: datetime | None, *, has_findings: bool) -> None:
+    """Refuse times that no investigation can have; those of findings are not known yet.
+
+    Raises:
+        click.UsageError: a time is in the future, or there is too much or too little time between them.
+    """
+    from detective_async.investigation.scope import LONGEST, SHORTEST  # noqa: PLC0415 - not needed for --help
+
+    now = datetime.now(UTC)
+    for option, moment in (("--start", start), ("--end", end)):
+        # Clocks differ.
+        if moment is not None and moment > now + _CLOCKS_DIFFER:
+            raise click.UsageError(f"{option}: {moment.isoformat()} is in the future")
+    if start is None or (end is None and has_findings):
+        return
+    length = (end or now) - start
+    if timedelta(0) < length < SHORTEST or length > LONGEST:
+        got = f"{length.days} days" if length.days else f"{length.seconds // 60} minutes"
+        raise click.UsageError(f"expected 3 hours to 30 days from --start to --end, or to now, got {got}")
+
+
 @click.command(
     "investigate",
     cls=common.Command,
@@ -32,7 +60,7 @@ aws guardduty get-findings ... | detective-async investigate --findings - --outp
 )
 @common.common_options((*common.FORMATS, "html"))
 @common.account_option
-@click.argument("entities", metavar="[ARN]...", nargs=-1)
+@click.argument("entities", metavar="[ARN]...", nargs=-1, callback=_split)
 @click.option(
     "--findings",
     metavar="FILE",
@@ -66,6 +94,7 @@ def command(**options: Any) -> int:
     job = common.job_of(options)
     if not options["entities"] and not options["findings"]:
         raise click.UsageError("name the ARNs of users or roles, or a file with --findings")
+    _check_scope(options["start"], options["end"], has_findings=bool(options["findings"]))
     from detective_async.cli.investigate_run import Investigating  # noqa: PLC0415 - not needed for --help
 
     return Investigating(job=job, **options).run()

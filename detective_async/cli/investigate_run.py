@@ -60,9 +60,11 @@ class Investigating:
         """Investigate, and return the exit code."""
         found = self._found()
         sys.stderr.writelines(f"skipped: {output.text(line)}\n" for line in lines_of(found.skipped))
-        if not found.entities and not any(map(is_entity, self.entities)):
-            if self.entities:
-                raise CommandError("; ".join(malformed(one).problem for one in self.entities))
+        if self.start is None and self.end is None:
+            self.job.say("\n".join(notes_of(found.entities)))
+        if not found.entities and self.entities and not any(map(is_entity, self.entities)):
+            raise CommandError("; ".join(malformed(one).problem for one in self.entities))
+        if not found.entities and self.findings:
             self.job.say(
                 "the findings name no user or role that can be investigated" if found.skipped else "no findings"
             )
@@ -74,8 +76,16 @@ class Investigating:
         except ParameterError as error:
             raise option_error(error) from None
         except KeyboardInterrupt:
+            again = "without --repeat, the same command" if self.repeat else "the same command"
+            self.job.say(f"{again} starts nothing again that was started")
             self._write(reports, found.skipped, complete=False)
             raise
+        if job.regions == (ALL,):
+            asked = {(one.entity, one.region) for one in reports}
+            missed = {one.region for one in found.entities if one.region and (one.arn, one.region) not in asked}
+            if missed:
+                where = ", ".join(sorted(missed))
+                job.say(f"warning: there are findings from {where}, where nothing could be investigated")
         return DONE if self._write(reports, found.skipped, complete=True) else FAILED
 
     def _write(self, reports: list[InvestigationReport], skipped: Sequence[SkippedEntity], *, complete: bool) -> bool:
@@ -148,6 +158,7 @@ class Investigating:
             region=job.first_region(),
             endpoint_url=job.endpoint_url,
             profile=job.profile,
+            hooks=job.hook,
         )
         with output.progress_bar("investigating", quiet=job.quiet) as progress:
             counter = ProgressCounter(progress, len(wanted) + len(elsewhere), monotonic)
@@ -206,6 +217,16 @@ def lines_of(skipped: Iterable[SkippedEntity]) -> Iterator[str]:
             text = explanation.partition(": ")[0]
 
 
+def notes_of(entities: Iterable[FindingEntity]) -> Iterator[str]:
+    """Yield a line for each note, with the first entity that it is about."""
+    groups: dict[str, list[str]] = {}
+    for one in entities:
+        if one.note is not None:
+            groups.setdefault(one.note, []).append(one.arn)
+    for note, (first, *more) in groups.items():
+        yield f"note: {first}{f' and {len(more):,} more' if more else ''}: {note}"
+
+
 def rows_of(report: InvestigationReport) -> Iterator[dict[str, Any]]:
     """Yield a row for each indicator of a report; one if there is none, so that no report is missing."""
     rows: Sequence[Mapping[str, Any]] = report.rows()
@@ -247,7 +268,7 @@ def results_of(
         groups = Counter(_outcome(report, with_time=False, with_indicators=False) for report in reports)
         outcomes = [f"{count(number, 'investigation')}: {text}" for text, number in groups.items()]
     if not complete:
-        outcomes.append("not complete: interrupted; the same command starts nothing again that was started")
+        outcomes.append("not complete: interrupted")
     return output.Results(
         columns=_COLUMNS,
         rows=rows,

@@ -6,6 +6,12 @@ import click
 
 from detective_async.cli import options as common
 
+#: Options that say nothing of a removal.
+_NOT_WITH_REMOVE = (
+    *("accounts", "organization", "packages", "tags", "remove_others"),
+    *("message", "no_email", "no_retry_failed", "retry_disabled"),
+)
+
 
 def _tags(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str] | None:
     tags = {}
@@ -80,12 +86,13 @@ def command(**options: Any) -> int:
     job = common.job_of(options, members_have_role=has_list or not (options["packages"] or options["removed"]))
     if options["auto_enable"] is not None and not options["organization"]:
         raise click.UsageError("--auto-enable needs --organization")
-    if options["max_removals"] is not None and not options["remove_others"]:
-        raise click.UsageError("--max-removals needs --remove-others")
+    if options["max_removals"] is not None and not (options["remove_others"] or options["removed"]):
+        raise click.UsageError("--max-removals needs --remove-others or --remove")
     if options["removed"]:
-        wrong = [name for name in ("accounts", "organization", "packages", "tags", "remove_others") if options[name]]
-        if wrong:
-            raise click.UsageError("--remove removes members, and takes no list and nothing that adds or sets")
+        if any(options[name] for name in _NOT_WITH_REMOVE):
+            raise click.UsageError(
+                "--remove removes members, and takes no list and nothing that adds, sets, invites or retries"
+            )
     elif options["accounts"] is None and not options["organization"] and not options["packages"]:
         raise click.UsageError("name a CSV file with the accounts, or - for standard input, or give --organization")
     from detective_async.cli.onboard_run import Onboarding  # noqa: PLC0415 - not needed for --help

@@ -9,10 +9,11 @@ from attrs import Factory, define
 
 from detective_async.api.models.members import Account
 from detective_async.cli.account_lists import describe, read_members
+from detective_async.cli.caller import check_partition
 from detective_async.cli.exits import CommandError
 from detective_async.cli.options import ALL, Job, ask, confirm
 from detective_async.cli.output import PLURAL, Results, progress_bar
-from detective_async.cli.plans import carry_out, results_of_plan, write_all
+from detective_async.cli.plans import carry_out, results_of_plan, write_dry_run
 from detective_async.cli.words import join, option_error, plan_in_words, report_in_words
 from detective_async.client.client import DetectiveClient
 from detective_async.errors import ParameterError
@@ -77,18 +78,19 @@ class Onboarding:
 
     async def _run(self, listed: Sequence[Account] | None) -> int:
         job = self.job
+        await check_partition(job)
         async with job.client() as client:
             try:
                 plan = await self._plan(client, listed)
             except ParameterError as error:
                 raise option_error(error) from None
             if self.dry_run:
-                return write_all(self._results_of_plan(plan), job)
+                return write_dry_run(plan, self._results_of_plan(plan), job)
             lines = (str(plan), *self._remarks(plan.actions))
             job.say("\n".join(lines), always=bool(plan.actions) and not self.yes)
             if plan.actions:
                 self._confirm(plan.actions)
-            return await carry_out(plan, job, self._apply(plan), lambda report: self._results(report_in_words(report)))
+            return await carry_out(plan, job, self._apply(plan), self._results_of)
 
     async def _apply(self, plan: MembershipPlan) -> MembershipReport:
         with progress_bar("removing" if self.removed else "onboarding", quiet=self.job.quiet) as progress:
@@ -114,8 +116,7 @@ class Onboarding:
                 tags=self.tags,
                 remove=self.removed,
                 remove_others=self.remove_others,
-                # Those that were named are confirmed by a yes, too.
-                max_removals=_ANY_NUMBER if self.removed or self._asks_for_removals else self.max_removals,
+                max_removals=_ANY_NUMBER if self._are_named or self._asks_for_removals else self.max_removals,
                 retry_failed=not self.no_retry_failed,
                 retry_disabled=self.retry_disabled,
                 message=self.message,
@@ -135,6 +136,11 @@ class Onboarding:
             auto_enable=self.auto_enable,
             credentials=credentials,
         )
+
+    @property
+    def _are_named(self) -> bool:
+        # Those that were named one by one are confirmed by a yes.
+        return bool(self.removed) and self.max_removals is None
 
     @property
     def _asks_for_removals(self) -> bool:
@@ -185,6 +191,14 @@ class Onboarding:
         summary = [f"{count(len(bad), 'line')} of the list could not be read"] if bad else []
         return {"ok": ok and not bad, "bad_lines": lines}, summary
 
+    def _results_of(self, report: MembershipReport) -> Results:
+        if self.removed and report.ok and not any(region.graph_arn for region in report.regions):
+            # Most likely the wrong profile, and without a row nothing else would say so.
+            self.job.say(
+                "the account has no graph in any of these regions: check whose credentials these are", always=True
+            )
+        return self._results(report_in_words(report))
+
     def _results(self, report: MembershipReport) -> Results:
         document = report.to_dict()
         graphs = document["regions"]
@@ -194,7 +208,9 @@ class Onboarding:
             f"{total - failed:,} of {total:,} memberships in {count(len(report.regions), 'region')} are as wanted"
         ]
         if self.removed:
-            summary = [f"{total - failed:,} of {total:,} memberships removed"]
+            unknown = sum(bool(row["maybe_done"]) for row in document["rows"])
+            more_of = f"; of {unknown:,} it is not known" if unknown else ""
+            summary = [f"{total - failed:,} of {total:,} memberships removed{more_of}"]
             # Otherwise they were shown with the plan.
             summary += [note.text for note in report.notes] if self.job.quiet else []
             # Of graphs, nothing was wanted.

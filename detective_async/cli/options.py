@@ -7,6 +7,7 @@ import math
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -29,6 +30,8 @@ ALL = "all"
 #: The region whose list of regions is used for `all`, if none is configured.
 _FALLBACK_REGION = "us-east-1"
 _ROLE_NAME = re.compile(r"(?!/|arn:)([!-~]+/)?[\w+=,.@-]{1,64}", re.ASCII)
+#: Seconds in which a host was not reached, before that is said.
+SAY_AFTER = 5.0
 _LEVELS = (logging.WARNING, logging.INFO)
 #: Profiles that are named where another one was asked for.
 _NAMED_PROFILES = 10
@@ -88,6 +91,8 @@ class Job:
     show_all: bool = False
     # The provider of the caller's own credentials, so that they are looked up once.
     _own: "list[CredentialsProvider]" = field(init=False, factory=list, repr=False, eq=False)
+    # When connections have failed.
+    _failed_at: list[float] = field(init=False, factory=list, repr=False, eq=False)
 
     def say(self, text: str, *, always: bool = False) -> None:
         """Write lines for people to standard error, unless they want none; what a question is about, always."""
@@ -96,6 +101,18 @@ class Job:
             with contextlib.suppress(OSError):
                 sys.stderr.write("".join(f"{printable(line)}\n" for line in text.splitlines()))
                 sys.stderr.flush()
+
+    def hook(self, event: object) -> None:
+        """Say once, where there is no bar for it, that a host has not been reached for some seconds."""
+        from detective_async.events import RetryEvent  # noqa: PLC0415 - not needed for --help
+
+        if not isinstance(event, RetryEvent) or event.error_code != "ConnectError" or sys.stderr.isatty():
+            return
+        self._failed_at.append(time.monotonic())
+        if self._failed_at[-1] - self._failed_at[0] >= SAY_AFTER:
+            # Never again.
+            self._failed_at[:] = [math.inf]
+            self.say(f"{event.operation} in {event.region}: no connection; trying again")
 
     def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run a coroutine function to its end, if there are credentials.
@@ -132,6 +149,7 @@ class Job:
             profile=self.profile,
             # A job has many calls, each of which should succeed.
             retry=RetryPolicy.patient(),
+            hooks=self.hook,
         )
 
     def first_region(self) -> str:
@@ -151,6 +169,7 @@ class Job:
         """Return the regions to work in.
 
         Raises:
+            CommandError: no region is given or configured, or the configured one is none.
             ConfigurationError: they are `all`, and botocore knows none.
         """
         if self.regions == (ALL,):
@@ -158,7 +177,17 @@ class Job:
             from detective_async.settings.endpoints import partition_of  # noqa: PLC0415
 
             return await detective_regions(partition_of(self.first_region()))
-        return list(self.regions) or [self.first_region()]
+        if self.regions:
+            return list(self.regions)
+        from detective_async.errors import ParameterError  # noqa: PLC0415 - not needed for --help
+        from detective_async.settings.endpoints import check_region  # noqa: PLC0415
+
+        region = self.first_region()
+        try:
+            check_region(region, "region")
+        except ParameterError as error:
+            raise CommandError(f"the configured region (AWS_REGION, or the profile's): {error.problem}") from None
+        return [region]
 
     def credentials(self) -> "CredentialsProvider":
         """Return the credentials of the account to work in: the caller's own, or those of the role in `account`."""

@@ -42,6 +42,15 @@ def results_of_plan(
     )
 
 
+def write_dry_run(plan: MembershipPlan | TeardownPlan, results: Results, job: Job) -> int:
+    """Write what a dry run has found, and return the exit code."""
+    if job.output in ("csv", "ndjson"):
+        # They have rows alone.
+        for note in plan.notes:
+            job.say(f"note: {note.text}")
+    return write_all(results, job)
+
+
 def write_all(results: Results, job: Job) -> int:
     """Write the results of a job as it asks for, and return the exit code."""
     write(results, job.output, show_all=job.show_all)
@@ -74,7 +83,13 @@ async def carry_out(
             report = await work
         except asyncio.CancelledError:
             if plan.report is not None:
-                _write_report(results, plan.report, job)
+                try:
+                    _write_report(results, plan.report, job)
+                except BrokenPipeError:
+                    pass
+                except CommandError as error:
+                    # The exit code is that of the interruption.
+                    job.say(str(error), always=True)
             job.say("run the same command again to continue")
             raise
         # Within the client: a signal while that is being closed must not lose it.

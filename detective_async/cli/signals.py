@@ -1,16 +1,21 @@
-"""Ends the command at Ctrl-C and at `kill` alike: what it awaits is cancelled first, so that it says what was done."""
+"""Ends the command at Ctrl-C, `kill`, and a closed terminal: what it awaits is cancelled, and says what was done."""
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 #: What a signal must do by default to be handled: background jobs of scripts, for example, ignore SIGINT.
-_DEFAULTS = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+_DEFAULTS = {
+    signal.SIGINT: signal.default_int_handler,
+    # A terminal that is closed sends SIGHUP, which Windows has not; the results may go to a file.
+    **{one: signal.SIG_DFL for one in signal.Signals if one.name in {"SIGTERM", "SIGHUP"}},
+}
 
 #: The signals that have come, the first one first.
 _received: list[int] = []
@@ -18,6 +23,8 @@ _received: list[int] = []
 _cancellations: list[Callable[[], bool]] = []
 #: How many signals had come before what is not to be cut began.
 _held: list[int] = []
+#: Not empty while the process has done nothing but to import modules and to read, so that it can end at once.
+_starting: list[bool] = []
 
 
 def outcome() -> tuple[str, int]:
@@ -35,6 +42,7 @@ def handled(*, at_the_end: bool) -> Iterator[None]:
     """
     _received.clear()
     _held.clear()
+    _starting[:] = [True] if at_the_end else []
     is_main = threading.current_thread() is threading.main_thread()
     before = {one: signal.getsignal(one) for one in _DEFAULTS} if is_main else {}
     try:
@@ -47,6 +55,11 @@ def handled(*, at_the_end: bool) -> Iterator[None]:
             signal.signal(number, signal.SIG_IGN if at_the_end else handler)
 
 
+def begin() -> None:
+    """Let signals raise exceptions from now on: there is something to end, or to say."""
+    _starting.clear()
+
+
 def run(main: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine as `asyncio.run` does; the first signal cancels it, another one ends it at once.
 
@@ -54,6 +67,8 @@ def run(main: Coroutine[Any, Any, T]) -> T:
         KeyboardInterrupt: there was a signal.
     """
     import asyncio  # noqa: PLC0415 - not needed for --help
+
+    begin()
 
     async def cancellable() -> T:
         task = asyncio.current_task()
@@ -87,6 +102,7 @@ def at_once() -> Iterator[None]:
     Raises:
         KeyboardInterrupt: there was a signal just before.
     """
+    begin()
     before = _cancellations[:]
     _cancellations.clear()
     try:
@@ -104,6 +120,7 @@ def held() -> Iterator[None]:
     Raises:
         KeyboardInterrupt: there was a signal, and nothing is awaited that could be cancelled.
     """
+    begin()
     _held.append(len(_received))
     try:
         yield
@@ -115,6 +132,12 @@ def held() -> Iterator[None]:
 
 def _handle(number: int, _frame: FrameType | None) -> None:
     _received.append(number)
+    if _starting:
+        # No exception: the imports of some modules lose it, or raise another one instead.
+        what, code = outcome()
+        with suppress(OSError):
+            os.write(2, f"detective-async: {what}\n".encode())
+        os._exit(code)
     if not _held or len(_received) > _held[-1] + 1:
         _end()
 

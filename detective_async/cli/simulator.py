@@ -9,8 +9,10 @@ from typing import Any
 import click
 
 from detective_async.cli import options as common
+from detective_async.cli import signals
 
 _MAX_PORT = 65535
+_NAME = "detective-async simulator"
 
 
 @click.command(
@@ -57,13 +59,14 @@ def command(*, demo: bool, **options: Any) -> int:
         values = value if isinstance(value, tuple) else (value,)
         arguments += [f"--{name.replace('_', '-')}={one}" for one in values if one is not None]
     if not demo:
-        return main(arguments)
+        return main(arguments, name=_NAME)
     if options["seed_file"] is not None:
         raise click.UsageError("--demo and --seed-file contradict each other")
     from detective_async.cli.demo_world import HINTS, demo_world  # noqa: PLC0415
 
+    signals.begin()
     with tempfile.TemporaryDirectory() as folder:
         seed = Path(folder) / "demo.json"
         seed.write_text(json.dumps(demo_world()))
         hints = f"{HINTS}\nTo end it, press Ctrl-C, or: kill {os.getpid()}"
-        return main([f"--seed-file={seed}", *arguments], hints=hints)
+        return main([f"--seed-file={seed}", *arguments], hints=hints, name=_NAME)

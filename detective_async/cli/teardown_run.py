@@ -1,9 +1,10 @@
 """Plans the deletion of graphs, asks for the account id, and deletes them."""
 
+from detective_async.cli.caller import check_partition
 from detective_async.cli.exits import CommandError
 from detective_async.cli.options import ALL, Job, ask
 from detective_async.cli.output import PLURAL, Results
-from detective_async.cli.plans import carry_out, results_of_plan, write_all
+from detective_async.cli.plans import carry_out, results_of_plan, write_dry_run
 from detective_async.cli.words import plan_in_words, report_in_words
 from detective_async.membership import TeardownPlan, TeardownReport, plan_teardown
 from detective_async.membership.actions import count
@@ -19,11 +20,12 @@ def run(job: Job, *, confirm: str | None, timeout: float, dry_run: bool) -> int:
 
 
 async def _run(job: Job, confirm: str | None, timeout: float, *, dry_run: bool) -> int:
+    await check_partition(job)
     async with job.client() as client:
         regions = ALL if job.regions == (ALL,) else await job.region_names()
         plan = plan_in_words(await plan_teardown(client, regions=regions))
         if dry_run:
-            return write_all(_results_of_plan(plan, show_all=job.show_all), job)
+            return write_dry_run(plan, _results_of_plan(plan, show_all=job.show_all), job)
         job.say(str(plan), always=bool(plan.graphs) and confirm is None)
         if plan.graphs:
             confirm = _confirmed(plan, confirm)
@@ -44,6 +46,10 @@ def _confirmed(plan: TeardownPlan, confirm: str | None) -> str:
 
 def _results(report: TeardownReport) -> Results:
     document = report.to_dict()
+    # Tables count those that were deleted.
+    summary = [] if any(one.done for one in report.regions) else ["0 graphs deleted"]
+    if unknown := sum(bool(one.maybe_done) for one in report.regions):
+        summary.append(f"of {count(unknown, 'graph')} it is not known")
     return Results(
         columns=_COLUMNS,
         rows=document["regions"],
@@ -51,7 +57,7 @@ def _results(report: TeardownReport) -> Results:
         shown={"region": "region", "graph_arn": "graph", "maybe_done": "maybe done", "problem": "problem"},
         attention=lambda row: not row["ok"],
         summarize=lambda row: f"graph{PLURAL} deleted",  # noqa: ARG005
-        summary=[] if any(one.done for one in report.regions) else ["0 graphs deleted"],
+        summary=summary,
     )
 
 

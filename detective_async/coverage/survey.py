@@ -1,5 +1,6 @@
 """Surveys accounts and regions, by asking each administrator once in each region."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
@@ -9,6 +10,7 @@ from attrs import evolve
 from detective_async.api.models.constraints import ACCOUNT_ID, DistinctItems, Integer, list_if_iterable
 from detective_async.client.client import DetectiveClient
 from detective_async.client.concurrency import map_concurrently
+from detective_async.client.polling import Wait, check_timeout
 from detective_async.client.regions import (
     RegionFinding,
     detective_regions,
@@ -18,13 +20,15 @@ from detective_async.client.regions import (
 )
 from detective_async.coverage.reading import Reading, read
 from detective_async.coverage.rows import Coverage, CoverageReason, CoverageRow, RegionCoverage, RegionState
-from detective_async.errors import DetectiveError, HostNotFound, ParameterError, ServiceError
+from detective_async.errors import DetectiveError, HostNotFound, ParameterError, ServiceError, WaiterTimeout
 from detective_async.events import ProgressCallback, ProgressCounter, is_plain_callable
 from detective_async.fleet import DetectiveFleet, OutcomeKind, Target
 from detective_async.settings.arguments import attribute, shown
 from detective_async.settings.endpoints import check_region, partition_of
 
 CONCURRENCY = 16
+#: Seconds. Regions respond within a few seconds, also those with the most members.
+TIMEOUT = 120.0
 #: The states in AWS Organizations of accounts that cannot be covered (API reference, "Account": State) -> the reason.
 _BY_ACCOUNT_STATE = {
     "SUSPENDED": CoverageReason.SUSPENDED,
@@ -57,6 +61,7 @@ async def survey(
     *,
     regions: Iterable[str] | str,
     accounts: Iterable[Any] | None = None,
+    timeout: float = TIMEOUT,
     concurrency: int = CONCURRENCY,
     progress: ProgressCallback | None = None,
 ) -> Coverage:
@@ -80,6 +85,7 @@ async def survey(
             returns them: those with the status SUSPENDED, PENDING_CLOSURE, CLOSED or PENDING_ACTIVATION are not
             expected to be covered. One that occurs twice counts once. None for all members that any of the regions
             has, and the administrator.
+        timeout: the time limit in seconds; a region that has not been read by then could not be looked at.
         concurrency: the maximum number of regions that are asked concurrently.
         progress: a plain callable, called for each region that was asked; exceptions from it are ignored.
 
@@ -88,6 +94,7 @@ async def survey(
         ConfigurationError: `regions` is `all`, and botocore knows none.
     """
     wanted = wanted_accounts(accounts)
+    check_timeout(timeout)
     Integer(1)(concurrency, "concurrency")
     if progress is not None and not is_plain_callable(progress):
         raise ParameterError("progress", f"expected a plain callable, got {shown(progress)}")
@@ -95,14 +102,20 @@ async def survey(
     names = await detective_regions(partition_of(client.region)) if is_all else list_if_iterable(regions)
     DistinctItems(check_region)(names, "regions")
     patient = client._patient()  # noqa: SLF001 - of our own class
-    counter = ProgressCounter(progress, len(names), client._transport.clock.monotonic)  # noqa: SLF001
+    clock = client._transport.clock  # noqa: SLF001
+    counter = ProgressCounter(progress, len(names), clock.monotonic)
+    wait = Wait(clock, timeout)
 
     async def read_region(region: str) -> Reading | DetectiveError:
         result: Reading | DetectiveError
         try:
-            result = await read(patient.with_options(region=region))
+            async with asyncio.timeout(wait.remaining):
+                result = await read(patient.with_options(region=region))
         except DetectiveError as error:
             result = error
+        except TimeoutError:
+            text = f"the region was not read within {timeout:.10g} s"
+            result = WaiterTimeout(text, timeout=timeout, last_states={region: None}, pending=[region])
         counter.add(failed=isinstance(result, DetectiveError))
         return result
 

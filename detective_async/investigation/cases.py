@@ -38,6 +38,7 @@ class Case:
         scope: the wanted one; once there is an investigation, its own.
         region: that of the findings; None if there is none.
         findings: the ids of the findings that name it.
+        note: what of their activity is not in the scope, and why.
         problem: why it cannot be investigated.
         detail: the investigation as it was last seen; with its id only, before it was.
         reused: whether it had been started before.
@@ -50,6 +51,7 @@ class Case:
     region: str | None = None
     problem: ParameterError | None = None
     findings: tuple[str, ...] = ()
+    note: str | None = None
     phase: Phase = field(init=False, default=Phase.WAITING)
     detail: InvestigationDetail | None = field(init=False, default=None)
     reused: bool = field(init=False, default=False)
@@ -123,7 +125,9 @@ def _case_of(entity: FindingEntity, start: datetime | None, end: datetime | None
         scope = requested(start or entity.start, end or entity.end, now, end_moves=end_moves)
     except ParameterError as error:
         scope, problem = Scope(entity.start or now, entity.end or now), problem or error
-    return Case(entity.arn, scope, entity.region, problem, entity.findings)
+    # A time that was asked for is investigated as it is.
+    note = entity.note if start is None and end is None else None
+    return Case(entity.arn, scope, entity.region, problem, entity.findings, note)
 
 
 def distinct(cases: Iterable[Case]) -> list[Case]:
@@ -132,7 +136,7 @@ def distinct(cases: Iterable[Case]) -> list[Case]:
     for case in cases:
         known = found.setdefault(case.entity, [])
         if not any(one.scope.is_like(case.scope) for one in known):
-            known.append(Case(case.entity, case.scope, case.region, case.problem, case.findings))
+            known.append(Case(case.entity, case.scope, case.region, case.problem, case.findings, case.note))
     return [case for known in found.values() for case in known]
 
 

@@ -26,6 +26,8 @@ _ENTITY = expression(
 _SESSION = expression(
     rf"arn:(?P<partition>aws[a-z-]*):sts::(?P<account>[0-9]{{12}}):assumed-role/(?P<name>{_NAME})/.*", re.DOTALL
 )
+#: What should be the ARN of a user or role.
+_MALFORMED = expression(r"(?!arn:).*|arn:aws[a-z-]*:iam::[^:]*:(?:user|role)/.*", re.DOTALL)
 _ROOT = expression(r"arn:aws[a-z-]*:iam::[0-9]{12}:root")
 _FEDERATED = expression(r"arn:aws[a-z-]*:sts::[0-9]{12}:federated-user/.*", re.DOTALL)
 _WHOLE_PATH = expression(_PATH)
@@ -91,6 +93,8 @@ class FindingEntity:
         end: a day after the last activity, or now; together 3 hours to 30 days.
         region: the region of the findings, or what they have instead of one; None if they have nothing.
         findings: the ids of the findings that name it.
+        note: what an investigation leaves out of the findings' activity, and why: what is longer than 30 days, in the
+            future, more than a year old, or at a time that cannot be read. None if it is all there.
     """
 
     arn: str
@@ -98,6 +102,7 @@ class FindingEntity:
     end: datetime | None = None
     region: str | None = None
     findings: tuple[str, ...] = ()
+    note: str | None = None
 
     @property
     def account_id(self) -> str:
@@ -136,6 +141,7 @@ class SkippedEntity:
     _start: datetime | None = field(default=None, repr=False)
     _end: datetime | None = field(default=None, repr=False)
     _region: str | None = field(default=None, repr=False)
+    _note: str | None = field(default=None, repr=False)
     # What a finding has before the name, although names have no paths.
     _path: str | None = field(default=None, repr=False, alias="path")
 
@@ -173,7 +179,9 @@ class SkippedEntity:
         if not isinstance(arn, str) or not is_entity(arn):
             raise ParameterError("arn", f"expected the ARN of an IAM user or role, got {shown(arn)}")
         findings = () if self.finding is None else (self.finding,)
-        return FindingEntity(arn=arn, start=self._start, end=self._end, region=self._region, findings=findings)
+        return FindingEntity(
+            arn=arn, start=self._start, end=self._end, region=self._region, findings=findings, note=self._note
+        )
 
     def is_named_by(self, arn: str) -> bool:
         """Return whether an ARN, of which the `key` is the same, does not contradict the finding."""
@@ -233,8 +241,8 @@ class FindingEntities(TablesInNotebooks):
 
 
 def is_entity(arn: str) -> bool:
-    """Return whether an ARN is that of an IAM user or role."""
-    return _ENTITY.fullmatch(arn) is not None
+    """Return whether an ARN is that of an IAM user or role, and not a list of ARNs, which has the form of a path."""
+    return _ENTITY.fullmatch(arn) is not None and ",arn:" not in arn
 
 
 def key_of(arn: str) -> tuple[str | None, str | None, str | None]:
@@ -257,7 +265,7 @@ def explain_arn(arn: str) -> dict[str, Any]:
         return {"reason": SkipReason.ROOT_USER}
     if _FEDERATED.fullmatch(arn):
         return {"reason": SkipReason.FEDERATED_USER}
-    return {"reason": SkipReason.OTHER_RESOURCE if arn.startswith("arn:") else SkipReason.MALFORMED}
+    return {"reason": SkipReason.MALFORMED if _MALFORMED.fullmatch(arn) else SkipReason.OTHER_RESOURCE}
 
 
 def is_region(text: str) -> bool:

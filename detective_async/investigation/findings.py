@@ -48,6 +48,8 @@ _SKIPPED_PRINCIPALS = {
     "awsservice": SkipReason.AWS_SERVICE,
 }
 _PARTITION = expression(r"aws[a-z-]{0,20}")
+#: The note where nothing says what to investigate.
+_NO_TIMES = "its findings have no times, so the last day is investigated"
 #: What is quoted of a finding is cut after so many characters.
 _LONGEST = 200
 
@@ -80,8 +82,8 @@ def entities_of(finding: Any, *, known_arns: Iterable[str] = (), now: datetime |
         found += _Reader(one, now).read()
     arns: dict[tuple[str | None, str | None, str | None], set[str]] = {}
     for arn in (*known, *(one.arn for one in found if isinstance(one, FindingEntity))):
-        if isinstance(arn, str) and is_entity(arn):
-            arns.setdefault(key_of(arn), set()).add(arn)
+        if isinstance(arn, str) and is_entity(whole := arn.strip()):
+            arns.setdefault(key_of(whole), set()).add(whole)
     resolved = [_resolved(one, arns) if isinstance(one, SkippedEntity) else one for one in found]
     return FindingEntities(
         entities=tuple(_joined(one for one in resolved if isinstance(one, FindingEntity))),
@@ -110,15 +112,27 @@ def _joined(entities: Iterable[FindingEntity]) -> Iterator[FindingEntity]:
         timed = {one: scope.Scope(one.start, one.end) for one in found if one.start and one.end}
         scopes = scope.joined(list(timed.values()))
         if not scopes:
-            yield FindingEntity(arn=arn, region=region, findings=_findings_of(found))
+            note = "; ".join(filter(None, (_note_of(found), _NO_TIMES)))
+            yield FindingEntity(arn=arn, region=region, findings=_findings_of(found), note=note)
         for whole in scopes:
             # Those without a time are with the last one.
             part = [one for one in found if (whole.includes(timed[one]) if one in timed else whole == scopes[-1])]
-            yield FindingEntity(arn=arn, start=whole.start, end=whole.end, region=region, findings=_findings_of(part))
+            yield FindingEntity(
+                arn=arn,
+                start=whole.start,
+                end=whole.end,
+                region=region,
+                findings=_findings_of(part),
+                note=_note_of(part),
+            )
 
 
 def _findings_of(entities: Iterable[FindingEntity]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(finding for one in entities for finding in one.findings))
+
+
+def _note_of(entities: Iterable[FindingEntity]) -> str | None:
+    return "; ".join(dict.fromkeys(one.note for one in entities if one.note is not None)) or None
 
 
 def _findings_in(value: Any) -> Iterator[Any]:
@@ -154,6 +168,7 @@ class _Reader:
     finding: Any
     now: datetime
     _found: list[FindingEntity | SkippedEntity] = field(init=False, factory=list)
+    _has_bad_time: bool = field(init=False, default=False)
 
     def read(self) -> list[FindingEntity | SkippedEntity]:
         """Return all that the finding names."""
@@ -168,9 +183,14 @@ class _Reader:
         if not self._found:
             self._skip(SkipReason.NO_RESOURCE, _text(_get(self.finding, "type")) or "a finding")
         times = self._times()
-        span = None if times is None else scope.around(*times, self.now)
-        start, end = (None, None) if span is None else (span.start, span.end)
-        return [evolve(one, start=start, end=end, region=self._region) for one in self._found]
+        notes = ["a time of its findings cannot be read, and is ignored"] if self._has_bad_time else []
+        start, end = None, None
+        if times is not None:
+            span = scope.around(*times, self.now)
+            start, end = span.start, span.end
+            notes += scope.left_out(*times, span, self.now)
+        note = "; ".join(notes) or None
+        return [evolve(one, start=start, end=end, region=self._region, note=note) for one in self._found]
 
     def _read_guardduty(self) -> None:
         resource = _get(self.finding, "resource")
@@ -263,7 +283,7 @@ class _Reader:
         what = _text(_get(resource, "Id"))
         role = _get(resource, "Details", "AwsLambdaFunction", "Role")
         profile = _get(resource, "Details", "AwsEc2Instance", "IamInstanceProfileArn")
-        if is_entity(what):
+        if is_entity(what) or explain_arn(what)["reason"] is SkipReason.PATH_UNKNOWN:
             self._add_arn(what)
         elif isinstance(role, str):
             self._add_arn(role)
@@ -332,6 +352,7 @@ class _Reader:
             _get(self.finding, "ProductFields", "aws/guardduty/service/eventLastSeen"),
             _get(self.finding, "updatedAt"),
         )
+        self._has_bad_time = any(value not in (None, "") and _moment(value) is None for value in (*firsts, *lasts))
         first = next((moment for value in firsts if (moment := _moment(value))), None)
         last = next((moment for value in lasts if (moment := _moment(value))), first)
         first = first or last
@@ -347,7 +368,8 @@ class _Reader:
         named = [_text(_get(self.finding, "region"))]
         for arn in (self._id, _get(self.finding, "ProductArn")):
             named += _text(arn).split(":")[3:4]
-        return next(filter(None, named), None)
+        # People write it in capital letters.
+        return next(filter(None, named), "").lower() or None
 
     @property
     def _account_id(self) -> str | None:
@@ -368,13 +390,16 @@ def _access_key(details: Any, account_id: str | None) -> _Principal:
 
 
 def _get(value: Any, *names: str) -> Any:
-    """Return a nested member, whether its names begin with capital letters or not; None if there is none."""
+    """Return a nested member, whether its names begin with capital letters or not; None if there is none.
+
+    Texts have no blanks around them: people edit files.
+    """
     for name in names:
         if not isinstance(value, Mapping):
             return None
         other = f"{name[0].swapcase()}{name[1:]}"
         value = value.get(name) if value.get(name) is not None else value.get(other)
-    return value
+    return value.strip() if isinstance(value, str) else value
 
 
 def _list(value: Any) -> list[Any]:
@@ -404,8 +429,15 @@ def _moment(value: Any) -> datetime | None:
 def _described(value: Any) -> str:
     """Return what JSON that is not a finding looks like."""
     if not isinstance(value, Mapping):
-        return shown(value)
+        return "null" if value is None else shown(value)
     if "class_uid" in value:
         return "a finding in OCSF, the format of the newer Security Hub"
     kind = _text(value.get("detail-type"))
-    return f"an event {kind}" if kind else "an object without Resources or resource"
+    if kind:
+        return f"an event {kind}"
+    malformed = next(
+        (name for name in ("Resources", "resource", "Findings", "findings", "detail") if name in value), None
+    )
+    return (
+        "an object without Resources or resource" if malformed is None else f"an object whose {malformed} is malformed"
+    )

@@ -35,6 +35,7 @@ class InvestigationReport(TablesInNotebooks):
         detail: the investigation when it was last seen; None if it was not.
         indicators: what it has found.
         reused: whether it had been started before, and was not started again.
+        note: what of the findings' activity was left out, and why, as `FindingEntity.note`; None if nothing was.
         error: why it did not start, succeed, or end in time, or why its indicators could not be read; None if they
             are all there.
     """
@@ -48,6 +49,7 @@ class InvestigationReport(TablesInNotebooks):
     detail: InvestigationDetail | None = None
     indicators: tuple[Indicator, ...] = ()
     reused: bool = False
+    note: str | None = None
     error: Exception | None = None
 
     @property
@@ -103,6 +105,7 @@ class InvestigationReport(TablesInNotebooks):
             "created_time": detail.get("created_time"),
             "ok": self.ok,
             "reused": self.reused,
+            "note": self.note,
             "error": None if self.error is None else {"code": code_of(self.error), "message": str(self.error)},
             "indicators": [
                 {**row_of(one), "detail": {name: value for name, value in _members(one) if value is not None}}

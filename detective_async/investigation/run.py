@@ -428,6 +428,7 @@ class Investigations:
                 detail=case.detail,
                 indicators=tuple(indicators),
                 reused=case.reused,
+                note=case.note if is_started else None,
                 error=error,
             )
         )

@@ -15,6 +15,8 @@ LONGEST = timedelta(days=30)
 MARGIN = timedelta(days=1)
 #: Times that move with the present are taken for the same one for so long, as nothing much can have happened meanwhile.
 _SOON = timedelta(hours=1)
+#: "Detective maintains up to a year" of data (user guide, "What is Amazon Detective?").
+_KEPT = timedelta(days=366)
 #: Other times are compared like this, because the service may round to milliseconds: inferred.
 _ROUNDING = timedelta(seconds=1)
 
@@ -81,6 +83,19 @@ def around(first: datetime, last: datetime, now: datetime) -> Scope:
     end = min(after(last, MARGIN), now)
     start = min(before(first, MARGIN), before(end, SHORTEST))
     return Scope(max(start, before(end, LONGEST)), end)
+
+
+def left_out(first: datetime, last: datetime, scope: Scope, now: datetime) -> list[str]:
+    """Return what an investigation of `around` leaves out of what a finding has seen: nothing, in most cases."""
+    texts = []
+    if last < before(now, _KEPT):
+        texts.append("its findings are more than a year old, and Detective keeps data for a year")
+    if first < scope.start:
+        texts.append(f"its findings are of more than {LONGEST.days} days, of which only the last are investigated")
+    # Clocks differ, and nothing much can have happened meanwhile.
+    if last > scope.end + _SOON:
+        texts.append("its findings are of the future, so the time until now is investigated")
+    return texts
 
 
 def joined(scopes: list[Scope]) -> list[Scope]:

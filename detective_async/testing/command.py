@@ -25,7 +25,7 @@ _EXIT_USAGE = 2
 _EXIT_FAILED = 1
 
 
-def main(arguments: Sequence[str] | None = None, *, hints: str | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, *, hints: str | None = None, name: str = _NAME) -> int:
     """Serve until SIGINT or SIGTERM, and return the exit code.
 
     The commands for a shell to evaluate are written to stdout, everything else to stderr. Afterwards stdout is closed.
@@ -33,21 +33,22 @@ def main(arguments: Sequence[str] | None = None, *, hints: str | None = None) ->
     Args:
         arguments: those after the program's name; None takes those of the process.
         hints: what to write last, instead of the accounts' keys.
+        name: the program's name, for errors.
     """
-    options = _parser().parse_args(arguments)
+    options = _parser(name).parse_args(arguments)
     try:
-        return asyncio.run(_serve(options, hints))
+        return asyncio.run(_serve(options, hints, name))
     except (ValueError, OSError) as error:
-        _print_error(error)
+        _print_error(error, name)
         return _EXIT_USAGE
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(name: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=_NAME,
+        prog=name,
         description="Simulate Amazon Detective, AWS Organizations and STS on this machine.",
         epilog="Prints the environment variables for the AWS CLI, boto3 and other clients, as commands for a shell: "
-        f'eval "$({_NAME} &)"',
+        f'eval "$({name} &)"',
     )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (%(default)s)")
     parser.add_argument(
@@ -82,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-async def _serve(options: argparse.Namespace, hints: str | None) -> int:
+async def _serve(options: argparse.Namespace, hints: str | None, name: str) -> int:
     simulator = DetectiveSimulator(
         host=options.host, port=options.port, control_token=options.control_token, allowed_hosts=options.allow_host
     )
@@ -97,26 +98,33 @@ async def _serve(options: argparse.Namespace, hints: str | None) -> int:
     signalled = _signalled()
     async with simulator:
         region = options.region or next((arn.split(":")[3] for arn in simulator.snapshot()), _REGION)
-        _print_access(simulator, simulator.environment(account, region=region), options, hints)
+        try:
+            _print_commands(simulator.environment(account, region=region))
+        except OSError as error:
+            _print_error(OSError(error.errno, error.strerror, "standard output"), name)
+            return _EXIT_FAILED
+        finally:
+            _close_stdout()
+        _print_remarks(simulator, options, hints)
         await signalled.wait()
     if options.dump_file:
         try:
             simulator.save(options.dump_file)
         except OSError as error:
-            _print_error(error)
+            _print_error(error, name)
             return _EXIT_FAILED
     return 0
 
 
-def _print_access(
-    simulator: DetectiveSimulator, variables: dict[str, str], options: argparse.Namespace, hints: str | None
-) -> None:
+def _print_commands(variables: dict[str, str]) -> None:
     commands = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     # All of them: the shell that will evaluate the commands may have another environment than this process.
     commands.append(f"unset {' '.join(CONFLICTING)}")
     sys.stdout.write("\n".join((*commands, "")))
     sys.stdout.flush()
-    _close_stdout()
+
+
+def _print_remarks(simulator: DetectiveSimulator, options: argparse.Namespace, hints: str | None) -> None:
     services = "Amazon Detective, AWS Organizations and STS"
     lines = [f"{services} are simulated at {simulator.url}, which shows their state at /_simulator/"]
     lines += _remarks(simulator.url, options)
@@ -166,12 +174,12 @@ def _signalled() -> asyncio.Event:
     return signalled
 
 
-def _print_error(error: Exception) -> None:
+def _print_error(error: Exception, name: str) -> None:
     message = str(error)
     if isinstance(error, OSError):
         what = error.filename if error.filename is not None else "cannot listen"
         message = f"{what}: {error.strerror or error}"
-    sys.stderr.write(f"{_NAME}: {message}\n")
+    sys.stderr.write(f"{name}: {message}\n")
 
 
 def _check_writable(path: str) -> None:

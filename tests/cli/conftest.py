@@ -18,8 +18,9 @@ from attrs import frozen
 from support.programs import Ended
 
 from detective_async import DetectiveClient
-from detective_async.cli import main
+from detective_async.cli import main, plans
 from detective_async.cli.demo_world import ADMINISTRATOR, REGIONS, demo_world
+from detective_async.cli.exits import CommandError
 from detective_async.membership import MembershipPlan, TeardownPlan
 from detective_async.testing import SimulatorThread
 
@@ -101,6 +102,15 @@ class Program:
         """The operations that have changed something."""
         reading = ("List", "Get", "Describe", "BatchGet", "AssumeRole")
         return [one.operation for one in self.sim.requests if not str(one.operation).startswith(reading)]
+
+
+def lose_reports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the reports of plans not be written, as to a full disk."""
+
+    def write(*_: object, **_options: object) -> None:
+        raise CommandError("standard output: full", 1)
+
+    monkeypatch.setattr(plans, "write", write)
 
 
 def signal_after(

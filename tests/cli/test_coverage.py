@@ -202,8 +202,52 @@ def test_a_slow_region_is_not_silent(program: Program, monkeypatch: pytest.Monke
     monkeypatch.setattr(output, "SAY_EVERY", 0.05)
     program.sim.inject(Fault(Latency(0.8), "ListMembers", region=REGIONS[0], count=1))
     ended = program("coverage", "--regions", ",".join(REGIONS[:2]), "--output", "json")
-    assert ended.err.splitlines()[-1] == "asking regions: 1 of 2 done, 0 failed"
+    assert "asking regions: 1 of 2 done, 0 failed" in ended.err.splitlines()
     program.sim.inject(Fault(Latency(0.8), "ListGraphs", count=1))
     ended = program("coverage", "--regions", REGIONS[0], "--output", "json")
     assert ended.err.splitlines()[0] == "asking regions: nothing has ended yet"
     assert program("coverage", "--regions", REGIONS[0], "--output", "json", "--quiet").err == ""
+
+
+def test_a_region_that_does_not_answer(program: Program) -> None:
+    """It could not be looked at within the time limit, and the others are read."""
+    program.sim.inject(Fault(Latency(30), "ListMembers", region=REGIONS[0]))
+    ended = program("coverage", *OPEN, "--timeout", "1", "--output", "json")
+    found = json.loads(ended.out)
+    assert {one["region"]: one["state"] for one in found["regions"]} == {
+        REGIONS[0]: "could not look",
+        REGIONS[1]: "members",
+    }
+    assert found["regions"][0]["error"]["message"] == "the region was not read within 1 s"
+    assert (ended.code, {row["reason"] for row in found["rows"] if row["region"] == REGIONS[0]}) == (
+        1,
+        {"could not look"},
+    )
+
+
+def test_a_region_of_another_partition(program: Program) -> None:
+    """It could not be looked at, and nothing is asked there; alone, nothing is done."""
+    program.sim.close_region("cn-north-1")
+    text = "cn-north-1 is of another partition (aws-cn); these credentials are of aws"
+    ended = program("coverage", "--regions", f"cn-north-1,{REGIONS[0]}", "--output", "json")
+    found = json.loads(ended.out)
+    errors = {one["region"]: one["error"] and one["error"]["message"] for one in found["regions"]}
+    assert (ended.code, errors) == (1, {"cn-north-1": text, REGIONS[0]: None})
+    assert {row["reason"] for row in found["rows"] if row["region"] == "cn-north-1"} == {"could not look"}
+    assert {one.region for one in program.sim.requests} == {REGIONS[0]}
+    ended = program("coverage", "--regions", "cn-north-1")
+    assert (ended.code, ended.out, ended.err) == (2, "", f"detective-async: {text}\n")
+
+
+def test_nothing_could_be_looked_at(program: Program) -> None:
+    """It is not said that no account is a member, which nobody knows, and there is a remedy."""
+    denied = Failure(403, "AccessDeniedException", "no")
+    program.sim.inject(Fault(denied, "ListGraphs", region=REGIONS[0], count=None))
+    ended = program("coverage", "--regions", REGIONS[0])
+    remedy = "`detective-async whoami` shows which permissions are missing"
+    text = f"{REGIONS[0]}: could not look: AccessDeniedException: no"
+    lines = ended.out.splitlines()
+    assert (ended.code, lines[0], len(lines)) == (1, "nothing could be looked at", 2)
+    assert (lines[1].startswith(text), lines[1].endswith(remedy)) == (True, True)
+    ended = program("coverage", "--regions", f"{REGIONS[0]},{REGIONS[2]}")
+    assert ended.out.splitlines()[:2] == ["0 of 0 covered", f"{REGIONS[2]}: no graph"]

@@ -19,6 +19,7 @@ import click
 import pytest
 from cli.conftest import SCRIPT, Program
 
+from detective_async import RetryPolicy
 from detective_async.cli import main, options, signals
 from detective_async.cli import program as frame
 from detective_async.cli.demo_world import ACCOUNTS, ADMINISTRATOR, MANAGEMENT, REGIONS, ROLE
@@ -134,11 +135,12 @@ def test_each_help_has_an_example(program: Program, name: str) -> None:
         (["onboard"], "name a CSV file"),
         (["onboard", "nowhere.csv"], "nowhere.csv: No such file or directory"),
         (["onboard", "x", "--auto-enable"], "--auto-enable needs --organization"),
-        (["onboard", "x", "--max-removals", "1"], "--max-removals needs --remove-others"),
+        (["onboard", "x", "--max-removals", "1"], "--max-removals needs --remove-others or --remove"),
         (["onboard", "x", "--tag", "team"], "expected KEY=VALUE"),
         (["onboard", "--remove", "1234"], "expected an account id of 12 digits"),
         (["onboard", "x", "--remove", ADMINISTRATOR], "takes no list"),
         (["onboard", "--remove-others", "--remove", ADMINISTRATOR], "takes no list"),
+        (["onboard", "--no-email", "--remove", ADMINISTRATOR], "nothing that adds, sets, invites or retries"),
         (["onboard", "x", "--timeout", "0"], "0.0"),
         (["coverage", "--accounts", "x", "--organization"], "contradict each other"),
         (["coverage", "--accounts", "nowhere"], "No such file"),
@@ -743,3 +745,23 @@ def test_many_accounts_and_regions(program: Program) -> None:
         # In each region the graph, two pages of members, and the packages; STS once.
         assert len(program.sim.requests) <= len(regions) * 4 + 1
         assert int(done.stderr.split()[-1]) < 150 * 1024
+
+
+def test_a_host_that_is_not_reached(program: Program, monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int) -> None:
+    """That is said once while it is tried again, and the error has what to do."""
+    monkeypatch.setattr(options, "SAY_AFTER", 0.0)
+    hasty = RetryPolicy(max_attempts=3, initial_backoff=0.01)
+    monkeypatch.setattr(RetryPolicy, "patient", lambda: hasty)
+    url = f"http://127.0.0.1:{unused_tcp_port}"
+    ended = program("coverage", "--endpoint-url", url, "--regions", ",".join(REGIONS[:2]))
+    assert ended.err.count("no connection; trying again") == 1
+    assert program("coverage", "--endpoint-url", url, "--quiet").err.count("trying again") == 0
+    assert "check --endpoint-url, the network and its proxies" in ended.out
+
+
+def test_a_configured_region_that_is_none(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says where it is from, as nobody has given an option."""
+    monkeypatch.setenv("AWS_REGION", "mars")
+    ended = program("coverage")
+    text = "the configured region (AWS_REGION, or the profile's): expected a region, such as eu-west-1, got 'mars'"
+    assert (ended.code, ended.err) == (2, f"detective-async: {text}\n")

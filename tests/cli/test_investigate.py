@@ -319,22 +319,30 @@ def test_a_finding_without_a_configured_region(program: Program, monkeypatch: py
     assert (ended.code, json.loads(ended.out)["reports"][0]["region"]) == (0, "eu-west-1")
 
 
-@pytest.mark.parametrize("format_", ["table", "json", "csv", "html", "ndjson"])
-def test_an_interruption(program: Program, format_: str) -> None:
-    """What was finished is there, and says that it is not complete; the exit code is 130."""
+@pytest.mark.parametrize(
+    ("format_", "more"),
+    [("table", []), ("table", ["--repeat"]), ("json", []), ("csv", []), ("html", []), ("ndjson", [])],
+)
+def test_an_interruption(program: Program, format_: str, more: list[str]) -> None:
+    """What was finished is there, and says that it is not complete; how to go on is said in each format."""
     program("investigate", RELEASE)
     program.sim.investigations(duration=100_000)
     program.sim.forget_requests()
-    with program.start("investigate", RELEASE, ENDLESS, "--output", format_) as running:
+    with program.start("investigate", RELEASE, ENDLESS, *more, "--output", format_) as running:
         end = time.monotonic() + 60
-        while not {"ListIndicators", "StartInvestigation"} <= {one.operation for one in program.sim.requests}:
+        # With --repeat, nothing ends.
+        awaited = {"StartInvestigation", *([] if more else ["ListIndicators"])}
+        while not awaited <= {one.operation for one in program.sim.requests}:
             assert time.monotonic() < end
             time.sleep(0.01)
         # The report is made in the moment after the response.
         time.sleep(0.5)
         running.send_signal(signal.SIGINT)
         out, errors = (part.decode() for part in running.communicate(timeout=60))
-    assert (running.returncode, errors.strip()) == (130, "detective-async: interrupted")
+    again = f"{'without --repeat, ' if more else ''}the same command starts nothing again that was started"
+    assert (running.returncode, [*filter(None, errors.splitlines())]) == (130, [again, "detective-async: interrupted"])
+    if more:
+        return
     assert RELEASE.rpartition(":iam::")[2] in out
     if format_ == "json":
         document = json.loads(out)
@@ -484,7 +492,13 @@ def test_a_finding_without_a_region(program: Program) -> None:
     without["Region"] = without["ProductArn"] = ""
     (program.folder / "findings.json").write_text(json.dumps(without))
     ended = program("investigate", "--findings", "findings.json", "--output", "json")
-    assert (ended.code, ended.err) == (0, "findings without a region are investigated in eu-west-1\n")
+    assert (ended.code, ended.err.splitlines()) == (
+        0,
+        [
+            f"note: {RELEASE}: its findings have no times, so the last day is investigated",
+            "findings without a region are investigated in eu-west-1",
+        ],
+    )
 
 
 def test_many_findings_are_few_lines() -> None:
@@ -567,3 +581,66 @@ def test_an_interruption_between_reports(program: Program, monkeypatch: pytest.M
     assert ended.code == 130
     assert "Release" in ended.out
     assert (format_ == "ndjson") == ("complete" not in ended.out)
+
+
+def test_what_a_scope_leaves_out_is_said(program: Program) -> None:
+    """In a line for all users and roles, and in each report; not if the time was asked for."""
+    long = {"FirstObservedAt": "2025-01-01T00:00:00Z", "LastObservedAt": "2026-03-01T00:00:00Z"}
+    other = {**finding(), **long, "Resources": [{"Type": "AwsIamRole", "Id": DEPLOY}]}
+    (program.folder / "findings").write_text(json.dumps([{**finding(), **long}, other]))
+    ended = program("investigate", "--findings", "findings", "--output", "json")
+    text = "its findings are of more than 30 days, of which only the last are investigated"
+    assert f"note: {RELEASE} and 1 more: {text}" in ended.err.splitlines()
+    reports = json.loads(ended.out)["reports"]
+    assert [one["note"] for one in reports] == [text, text]
+    assert text in program("investigate", "--findings", "findings", "--output", "html").out
+    times = ["--start", "2026-01-01", "--end", "2026-01-20"]
+    ended = program("investigate", "--findings", "findings", *times, "--output", "json")
+    assert ("note" in ended.err, [one["note"] for one in json.loads(ended.out)["reports"]]) == (False, [None, None])
+
+
+@pytest.mark.parametrize("text", ["null", "[]", "[null]", '{"Resources": null}', '{"Findings": []}', "null\n[]\n3\n"])
+@pytest.mark.parametrize("arns", [[], [RELEASE]])
+def test_findings_that_name_nothing(program: Program, text: str, arns: list[str]) -> None:
+    """A line says so, whatever else is investigated."""
+    (program.folder / "findings").write_text(text)
+    ended = program("investigate", *arns, "--findings", "findings", "--output", "json")
+    document = json.loads(ended.out)
+    assert [one["entity"] for one in document["reports"]] == arns
+    assert ended.code == (1 if document["skipped"] else 0)
+    last = "no findings" if not document["skipped"] else "the findings name no user or role that can be investigated"
+    assert ended.err.splitlines()[len(document["skipped"]) :] == [last]
+
+
+@pytest.mark.parametrize(
+    ("times", "problem"),
+    [
+        (["--start", "2999-01-01", "--end", "2999-01-02"], "--start: 2999-01-01T00:00:00+00:00 is in the future"),
+        (["--end", "2999-01-02"], "--end: 2999-01-02T00:00:00+00:00 is in the future"),
+        (["--start", "2025-01-01", "--end", "2025-11-25"], "from --start to --end, or to now, got 328 days"),
+        (["--start", "2025-01-01T00:00", "--end", "2025-01-01T02:59"], "to now, got 179 minutes"),
+        (["--start", "2025-01-01"], "expected 3 hours to 30 days"),
+    ],
+)
+def test_times_that_cannot_be_investigated(program: Program, times: list[str], problem: str) -> None:
+    """Nothing is sent, and the error says which times can be."""
+    ended = program("investigate", DEPLOY, *times)
+    assert (ended.code, ended.out, program.changes) == (2, "", [])
+    assert problem in ended.err
+
+
+def test_arns_with_commas_between(program: Program) -> None:
+    """They are several, as in other options; a comma in a path is not one between ARNs."""
+    odd = f"arn:aws:iam::{ACCOUNTS[0]}:role/a,b/Deploy"
+    ended = program("investigate", f"{DEPLOY},{RELEASE}, {odd}", "--output", "json")
+    assert {one["entity"] for one in json.loads(ended.out)["reports"]} == {DEPLOY, RELEASE, odd}
+
+
+def test_a_finding_of_a_region_without_a_graph(program: Program) -> None:
+    """Where all regions are asked, a warning says that its own was of no use."""
+    (program.folder / "findings").write_text(json.dumps([finding(region=one) for one in (REGIONS[0], REGIONS[2])]))
+    ended = program("investigate", "--findings", "findings", "--regions", "all", "--output", "json")
+    text = f"warning: there are findings from {REGIONS[2]}, where nothing could be investigated"
+    assert text in ended.err.splitlines()
+    (program.folder / "findings").write_text(json.dumps(finding()))
+    assert "warning" not in program("investigate", "--findings", "findings", "--regions", "all", "-o", "json").err

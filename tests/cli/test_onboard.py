@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli.conftest import SCRIPT, Program, signal_after
+from cli.conftest import SCRIPT, Program, lose_reports, signal_after
 from support.programs import Ended
 
 from detective_async import DetectiveClient
@@ -531,6 +531,9 @@ def test_one_member_is_removed(onboard: Onboard) -> None:
     nothing = f"{MEMBERS[0]}, {MEMBERS[1]}: no member in eu-west-1, us-east-1: nothing to remove"
     assert ended.err.splitlines()[-1] == f"note: {nothing}"
     assert ended.out == "0 of 0 memberships removed\n"
+    # Rows alone have no place for it.
+    ended = onboard.program(*arguments, "--dry-run", "--output", "csv")
+    assert (ended.code, ended.err) == (0, f"note: {nothing}\n")
     # What --quiet does not show before is there afterwards.
     ended = onboard.program(*arguments, "--yes", "--quiet")
     assert (ended.err, ended.out.splitlines()) == ("", ["0 of 0 memberships removed", nothing])
@@ -539,6 +542,22 @@ def test_one_member_is_removed(onboard: Onboard) -> None:
     ended = onboard.program(*arguments, "--yes")
     assert (ended.code, onboard.changes) == (0, ["DeleteMembers"] * 4)
     assert f"note: {MEMBERS[0]}, {MEMBERS[1]}: no member in eu-west-1, us-east-1" in ended.err
+
+
+def test_a_removal_by_whom_has_no_graph(onboard: Onboard) -> None:
+    """Most likely the wrong profile: it is said, also with --quiet and rows alone."""
+    ended = onboard.program("onboard", "--remove", MEMBERS[0], "--yes", "--quiet", "--output", "csv")
+    text = "the account has no graph in any of these regions: check whose credentials these are\n"
+    assert (ended.code, ended.err) == (0, text)
+
+
+def test_more_removals_than_allowed(onboard: Onboard) -> None:
+    """A yes does not confirm them."""
+    assert onboard().code == 0
+    onboard.sim.forget_requests()
+    arguments = ["onboard", "--regions", ",".join(REGIONS), "--remove", MEMBERS[0], "--yes", "--max-removals"]
+    assert (onboard.program(*arguments, "1").code, onboard.changes) == (1, [])
+    assert (onboard.program(*arguments, "2").code, onboard.changes) == (0, ["DeleteMembers"] * 2)
 
 
 def test_members_that_cannot_be_removed(onboard: Onboard) -> None:
@@ -623,6 +642,10 @@ def test_an_interrupted_removal(onboard: Onboard, monkeypatch: pytest.MonkeyPatc
             signal.raise_signal(signal.SIGINT)
         await asyncio.sleep(60)
 
+    async def interrupted_again(*_: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+        await asyncio.sleep(60)
+
     arguments = ["onboard", "--regions", ",".join(REGIONS), "--remove", MEMBERS[0], "--yes", "--output", "json"]
     with monkeypatch.context() as patch:
         patch.setattr(DetectiveClient, "delete_members", interrupted)
@@ -631,6 +654,19 @@ def test_an_interrupted_removal(onboard: Onboard, monkeypatch: pytest.MonkeyPatc
     text = "it is not known whether 'remove' was carried out: plan again; interrupted: the account was ENABLED"
     assert (ended.code, [(one["problem"], one["maybe_done"]) for one in rows]) == (130, [(text, ["remove"])] * 2)
     assert "run the same command again to continue" in ended.err
+    with monkeypatch.context() as patch:
+        patch.setattr(DetectiveClient, "delete_members", interrupted_again)
+        lose_reports(patch)
+        ended = onboard.program(*arguments)
+    # The exit code is that of the signal all the same.
+    assert (ended.code, ended.out) == (130, "")
+    assert [line for line in ended.err.splitlines() if line][-4:] == [
+        "the report was not written: 0 of 1 memberships in 2 regions are as wanted; "
+        "not known whether it was done: remove: 1",
+        "standard output: full",
+        "run the same command again to continue",
+        "detective-async: interrupted",
+    ]
     ended = onboard.program(*arguments)
     assert (ended.code, [one["region"] for one in json.loads(ended.out)["rows"]]) == (0, ["us-east-1"])
     ended = onboard.program(*arguments)
@@ -658,7 +694,7 @@ def test_a_removal_that_takes_too_long(onboard: Onboard, monkeypatch: pytest.Mon
     assert heading.split() == ["account", "region", "status", "maybe", "done", "problem"]
     assert [line.split()[:4] for line in lines[:5]] == [[one, "eu-west-1", "ENABLED", "remove"] for one in MEMBERS]
     assert all(line.endswith(text) for line in lines[:5])
-    assert lines[5:] == ["5 memberships: remove", "5 of 10 memberships removed"]
+    assert lines[5:] == ["5 memberships: remove", "5 of 10 memberships removed; of 5 it is not known"]
     # Where nothing is unknown, there is no such column.
     onboard.sim.clear_faults()
     onboard.sim.inject(Fault(Failure(403, "AccessDeniedException", "no"), "DeleteMembers"))
@@ -685,3 +721,13 @@ def test_a_signal_after_the_last_change(onboard: Onboard, monkeypatch: pytest.Mo
     done = onboard("--output", "json", regions=ONE_REGION)
     assert (done.code, json.loads(done.out)["ok"]) == (130, True)
     assert "again" not in done.err.splitlines()[-2]
+
+
+def test_a_region_of_another_partition(onboard: Onboard) -> None:
+    """Nothing is done in any region, with or without a plan alone."""
+    onboard.sim.close_region("cn-north-1")
+    text = "cn-north-1 is of another partition (aws-cn); these credentials are of aws: nothing was done"
+    for more in ([], ["--dry-run"]):
+        ended = onboard(*more, regions=("cn-north-1", "eu-west-1"))
+        assert (ended.code, ended.out, ended.err) == (2, "", f"detective-async: {text}\n")
+    assert onboard.changes == []

@@ -2,12 +2,16 @@
 
 import asyncio
 import contextlib
+import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from cli.conftest import Program
+from cli.conftest import SCRIPT, Program
 
 from detective_async.cli import main, options, signals
 
@@ -129,3 +133,77 @@ def test_a_program_that_runs_the_command(program: Program, monkeypatch: pytest.M
     thread.start()
     thread.join()
     assert seen == [[signals._handle, own], [signal.default_int_handler, own]]
+
+
+#: Raises a signal when a module is imported.
+INTERRUPTING = """
+import signal, sys
+
+class Finder:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except KeyboardInterrupt:
+                "as callbacks of imports lose it"
+
+sys.meta_path.insert(0, Finder())
+"""
+
+
+@pytest.mark.parametrize("command", [[SCRIPT], [sys.executable, "-m", "detective_async"]])
+@pytest.mark.parametrize(
+    "module", ["detective_async.cli", "detective_async.cli.signals", "detective_async.cli.program"]
+)
+def test_a_signal_while_modules_are_imported(command: list[str], module: str, tmp_path: Path) -> None:
+    """It is one line, and no traceback, from the first module on that only the command has."""
+    (tmp_path / "sitecustomize.py").write_text(INTERRUPTING.format(module=module))
+    done = subprocess.run(
+        [*command, "--help"], env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"detective-async: interrupted\n")
+
+
+def test_little_is_imported_before_the_command() -> None:
+    """Nothing catches a signal while the package is imported: that is a moment."""
+    program = "import sys; before = set(sys.modules); import detective_async; print(*set(sys.modules) - before)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    imported = set(done.stdout.decode().split())
+    assert not imported & {"collections", "enum", "functools", "re", "typing"}
+
+
+@pytest.mark.parametrize("number", BOTH)
+def test_a_signal_before_anything_was_done(number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends the process at once, if that ends anyway; later, it is an exception."""
+    ended: list[object] = []
+    monkeypatch.setattr(os, "write", lambda *written: ended.append(written))
+
+    def end(code: int) -> None:
+        ended.append(code)
+        raise SystemExit
+
+    monkeypatch.setattr(os, "_exit", end)
+    with signals.handled(at_the_end=True):
+        with pytest.raises(SystemExit):
+            signal.raise_signal(number)
+        what = "interrupted" if number is signal.SIGINT else "terminated"
+        assert ended == [(2, f"detective-async: {what}\n".encode()), 128 + number]
+        signals.begin()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(number)
+    assert len(ended) == 2
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
+def test_a_terminal_that_is_closed() -> None:
+    """What is awaited is cancelled, as by the others; `nohup` has it ignored."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        with signals.handled(at_the_end=False), pytest.raises(KeyboardInterrupt):
+            signals.run(raised(signal.SIGHUP, signal.SIGHUP))
+        assert signals.outcome() == ("terminated", 129)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        with signals.handled(at_the_end=False):
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -6,6 +6,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,8 @@ def test_its_arguments_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that are given, to the program of the simulator, which knows them all."""
     given: list[Any] = []
 
-    def serve(arguments: list[str]) -> int:
+    def serve(arguments: list[str], name: str) -> int:
+        assert name == "detective-async simulator"
         given.extend(arguments)
         return 0
 
@@ -92,7 +94,7 @@ def test_its_arguments_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = [f"{name}={value}" for name, value in values.items()]
     assert main(["simulator", *arguments, "--seed-file=x", "--allow-host=y"]) == 0
     assert sorted(given) == sorted([*arguments, "--seed-file=x", "--allow-host=y"])
-    options = {one for action in command._parser()._actions for one in action.option_strings}
+    options = {one for action in command._parser("")._actions for one in action.option_strings}
     assert {one.partition("=")[0] for one in given} == options - {"-h", "--help"}
 
 
@@ -100,7 +102,8 @@ def test_the_demos_world_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is a seed that the simulator takes, with the accounts that the hints name."""
     sim = DetectiveSimulator()
 
-    def serve(arguments: list[str], hints: str) -> int:
+    def serve(arguments: list[str], hints: str, name: str) -> int:
+        assert name == "detective-async simulator"
         assert hints.startswith(demo_world.HINTS)
         (seed,) = (one.partition("=")[2] for one in arguments if one.startswith("--seed-file"))
         sim.load(seed)
@@ -110,3 +113,14 @@ def test_the_demos_world_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert main(["simulator", "--demo"]) == 0
     assert set(sim.accounts) == {demo_world.ADMINISTRATOR, demo_world.MANAGEMENT, *demo_world.ACCOUNTS}
     assert len(sim.snapshot()) == 2
+
+
+@pytest.mark.parametrize("command", [[SCRIPT, "simulator"], [sys.executable, "-m", "detective_async.testing"]])
+def test_its_errors(command: list[str], tmp_path: Path) -> None:
+    """They have the name of the program that was called, and say what could not be written."""
+    name = " ".join([Path(command[0]).name.replace(Path(sys.executable).name, "python"), *map(str, command[1:])])
+    done = subprocess.run([*command, "--seed-file", "none.json"], cwd=tmp_path, capture_output=True, check=False)
+    assert (done.returncode, done.stderr.decode()) == (2, f"{name}: none.json: No such file or directory\n")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([*command, "--port", "0"], stdout=full, stderr=subprocess.PIPE, check=False, timeout=60)
+    assert (done.returncode, done.stderr.decode()) == (1, f"{name}: standard output: No space left on device\n")

@@ -9,12 +9,10 @@ import time
 from typing import Any
 
 import pytest
-from cli.conftest import Program, signal_after
+from cli.conftest import Program, lose_reports, signal_after
 from support.programs import Ended
 
-from detective_async.cli import plans
 from detective_async.cli.demo_world import ACCOUNTS, ADMINISTRATOR, CLOSED, REGIONS
-from detective_async.cli.exits import CommandError
 from detective_async.cli.options import Job
 from detective_async.membership import TeardownPlan
 from detective_async.testing import Failure, Fault, Latency
@@ -57,6 +55,13 @@ def test_the_graphs_are_deleted(program: Program) -> None:
     assert (ended.code, ended.out, program.changes) == (0, "0 graphs deleted\n", ["DeleteGraph"])
 
 
+def test_deletions_without_a_response(program: Program) -> None:
+    """The last line does not say that nothing was deleted."""
+    program.sim.inject(Fault(Latency(60), "DeleteGraph", count=None))
+    ended = program("teardown", *TWO, "--confirm", ADMINISTRATOR, "--timeout", "2")
+    assert (ended.code, ended.out.splitlines()[-2:]) == (1, ["0 graphs deleted", "of 2 graphs it is not known"])
+
+
 def test_all_regions(program: Program) -> None:
     """One that is not open has no graph."""
     ended = program("teardown", "--regions", "all", "--confirm", ADMINISTRATOR)
@@ -94,11 +99,7 @@ def test_a_failure_is_reported(program: Program) -> None:
 
 def test_a_report_that_cannot_be_written(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was done is said on standard error, also with --quiet."""
-
-    def write(*_: object, **_options: object) -> None:
-        raise CommandError("standard output: full", 1)
-
-    monkeypatch.setattr(plans, "write", write)
+    lose_reports(monkeypatch)
     ended = program("teardown", *TWO, "--confirm", ADMINISTRATOR, "--quiet")
     assert ended == Ended(1, "", "the report was not written: 2 graphs gone\ndetective-async: standard output: full\n")
 
@@ -173,3 +174,12 @@ def test_a_signal_after_the_last_deletion(program: Program, monkeypatch: pytest.
     done = program("teardown", "--regions", "eu-west-1", "--confirm", ADMINISTRATOR, "--output", "json")
     signal.signal(signal.SIGTERM, before)
     assert (done.code, json.loads(done.out)["ok"]) == (143, True)
+
+
+def test_a_region_of_another_partition(program: Program) -> None:
+    """Nothing is deleted in any region."""
+    program.sim.close_region("cn-north-1")
+    text = "cn-north-1 is of another partition (aws-cn); these credentials are of aws: nothing was done"
+    ended = program("teardown", "--regions", "cn-north-1,eu-west-1", "--confirm", ADMINISTRATOR)
+    assert (ended.code, ended.out, ended.err) == (2, "", f"detective-async: {text}\n")
+    assert len(program.sim.snapshot()) == 2

@@ -23,6 +23,7 @@ from detective_async import (
     RetryPolicy,
     Target,
     TransportError,
+    WaiterTimeout,
 )
 from detective_async.client.regions import detective_regions
 from detective_async.coverage import (
@@ -35,7 +36,7 @@ from detective_async.coverage import (
     survey,
     survey_fleet,
 )
-from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage
+from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage, Latency
 
 ADMINISTRATOR, OTHER = "111122223333", "444455556666"
 REGION, ELSEWHERE, OPT_IN = "eu-west-1", "us-east-1", "me-south-1"
@@ -594,3 +595,22 @@ def test_rows_can_be_compared_and_changed() -> None:
     """They are values."""
     row = CoverageRow(account_id=STRANGER, region=REGION, covered=True)
     assert evolve(row, covered=True) == row
+
+
+async def test_a_region_that_does_not_answer(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """It has the error, and so has one that was not asked before the time was over; the others are read."""
+    load(sim, graph(STATUSES), graph({}, ELSEWHERE))
+    sim.inject(Fault(Latency(30), "ListMembers", region=ELSEWHERE))
+    progress: list[ProgressEvent] = []
+    regions = [REGION, ELSEWHERE, "us-west-2"]
+    found = await survey(
+        client, regions=regions, accounts=[STRANGER], timeout=0.5, concurrency=1, progress=progress.append
+    )
+    assert states(found) == {REGION: RegionState.MEMBERS, **dict.fromkeys(regions[1:], RegionState.COULD_NOT_LOOK)}
+    assert reasons(found, ELSEWHERE) == {STRANGER: CoverageReason.COULD_NOT_LOOK}
+    errors = [one.error for one in found.regions[1:]]
+    assert [str(one) for one in errors] == ["the region was not read within 0.5 s"] * 2
+    assert all(isinstance(one, WaiterTimeout) and one.timeout == 0.5 for one in errors)
+    assert (progress[-1].done, progress[-1].failed) == (3, 2)
+    with pytest.raises(ParameterError, match="timeout"):
+        await survey(client, regions=regions, timeout=0)

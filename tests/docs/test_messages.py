@@ -47,6 +47,8 @@ PASSED_ON = {
     ("api/expiration.py", "ValueError"),
     ("api/wire/responses.py", "DecodeError"),
     ("cli/account_lists.py", "CommandError"),
+    ("cli/coverage_run.py", "CommandError"),
+    ("cli/coverage_run.py", "ConfigurationError"),
     ("cli/inventory_run.py", "CommandError"),
     ("cli/investigate_run.py", "CommandError"),
     ("cli/exits.py", "CommandError"),

@@ -187,11 +187,16 @@ def test_envelopes(wrapped: Any) -> None:
 @pytest.mark.parametrize(
     ("value", "what"),
     [
-        (None, "None"),
+        (None, "null"),
+        ([None], "null"),
         (7, "7"),
         (True, "True"),
         ({}, "an object without Resources or resource"),
-        ({"Resources": {}}, "an object without Resources or resource"),
+        ({"Resources": None}, "an object whose Resources is malformed"),
+        ({"resource": None}, "an object whose resource is malformed"),
+        ({"Findings": None}, "an object whose Findings is malformed"),
+        ({"detail": {"findings": None}}, "an object whose findings is malformed"),
+        ({"detail": None}, "an object whose detail is malformed"),
         ({"class_uid": 2004, "resources": []}, "a finding in OCSF, the format of the newer Security Hub"),
         (event("text"), "an event GuardDuty Finding"),
         ([["text"]], "'text'"),
@@ -200,6 +205,35 @@ def test_envelopes(wrapped: Any) -> None:
 def test_other_json(value: Any, what: str) -> None:
     """It is skipped with the reason."""
     assert summary(value) == ([], [f"unknown format: {what}"])
+
+
+def test_blanks_around_texts() -> None:
+    """They are no part of an ARN, an id, or a name, in findings and in the ARNs that are known."""
+    found = entities_of(asff(resource("AwsIamRole", f" {ROLE}\n"), Id=" x "), now=NOW)
+    assert (found.arns, found.entities[0].findings, found.skipped) == ((ROLE,), ("x",), ())
+    named = guardduty(access_key(name=" Deploy "))
+    assert entities_of(named, known_arns=[f" {ROLE}\n"], now=NOW).arns == (ROLE,)
+
+
+@pytest.mark.parametrize("name", ["role/Dep<script>", "user/", "role/a b"])
+def test_an_arn_with_what_iam_does_not_allow(name: str) -> None:
+    """It should be a user or role, and is none."""
+    assert summary(asff(resource("AwsIamRole", f"arn:aws:iam::{ACCOUNT}:{name}")))[1] == [
+        f"malformed: arn:aws:iam::{ACCOUNT}:{name}"
+    ]
+
+
+def test_several_arns_in_one_text() -> None:
+    """They have the form of one with a long path, and are none."""
+    assert summary(asff(resource("AwsIamRole", f"{ROLE},{USER}"))) == ([], [f"malformed: {ROLE},{USER}"])
+
+
+def test_a_session_that_is_a_resource() -> None:
+    """It is a role whose path is not known."""
+    session = f"arn:aws:sts::{ACCOUNT}:assumed-role/Deploy/session"
+    finding = asff(resource("AwsStsAssumedRole", session))
+    assert summary(finding) == ([], [f"path unknown: {session}"])
+    assert entities_of(finding, known_arns=[ROLE], now=NOW).arns == (ROLE,)
 
 
 def test_an_empty_list() -> None:
@@ -263,6 +297,7 @@ def test_a_name_with_a_path(name: str, arns: list[str]) -> None:
         (guardduty({"lambdaDetails": {"role": ROLE}}, region=None), "eu-west-1"),
         (asff(resource("AwsIamRole", ROLE), Region="us-east-1"), "us-east-1"),
         (asff(resource("AwsIamRole", ROLE)), "eu-west-1"),
+        (asff(resource("AwsIamRole", ROLE), Region=" EU-West-1\n"), "eu-west-1"),
         (asff(resource("AwsIamRole", ROLE), Id="x"), "eu-west-1"),
         (asff(resource("AwsIamRole", ROLE), Id="x", ProductArn=7), None),
     ],
@@ -370,11 +405,60 @@ def test_scopes(first: Any, last: Any, start: str, end: str) -> None:
     assert (entity.to_dict()["start"], entity.to_dict()["end"]) == (start, end)
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "start", "words"),
+    [
+        # Nothing of the activity is left out.
+        ("2026-03-05T10:00:00Z", "2026-03-05T12:00:00Z", "2026-03-04", []),
+        ("2026-02-19T12:00:00Z", "2026-03-20T00:00:00Z", "2026-02-18", []),
+        ("2026-03-20T00:30:00Z", "2026-03-20T00:30:00Z", "2026-03-19", []),
+        ("2026-01-01T00:00:00Z", "2026-03-05T12:00:00Z", "2026-02-04", ["30 days"]),
+        ("2026-03-25T00:00:00Z", "2026-03-25T00:00:00Z", "2026-03-19", ["future"]),
+        ("2026-03-20T02:00:00Z", "2026-03-20T02:00:00Z", "2026-03-19", ["future"]),
+        ("2026-01-01T00:00:00Z", "2026-03-25T00:00:00Z", "2026-02-18", ["30 days", "future"]),
+    ],
+)
+def test_what_a_scope_leaves_out_is_said(first: str, last: str, start: str, words: list[str]) -> None:
+    """Of more than 30 days, and of the future; not of what is around the activity, or of clocks that differ."""
+    entity = seen(first, last)
+    assert str(entity.start).startswith(start)
+    assert [one for one in ("30 days", "future") if one in (entity.note or "")] == words
+    assert entity.to_dict()["note"] == entity.note
+
+
+@pytest.mark.parametrize("moment", [1700000000, "yesterday", []])
+def test_a_time_that_cannot_be_read_is_said(moment: Any) -> None:
+    """Whether there are other times or not."""
+    text = "a time of its findings cannot be read, and is ignored"
+    assert seen(moment, "2026-03-05T12:00:00Z").note == text
+    assert str(seen(moment, None).note).startswith(f"{text}; ")
+
+
+def test_findings_of_long_ago() -> None:
+    """Detective has no data of them."""
+    assert "a year" in str(seen("2019-01-01T00:00:00Z", "2019-01-02T00:00:00Z").note)
+    assert seen("2025-04-01T00:00:00Z", "2025-04-02T00:00:00Z").note is None
+
+
+def test_notes_of_several_findings() -> None:
+    """An entity has the note of any of its findings, once; also if its ARN is only known from elsewhere."""
+
+    def finding(first: str) -> dict[str, Any]:
+        times = {"eventFirstSeen": first, "eventLastSeen": "2026-03-05T12:00:00Z"}
+        return guardduty(access_key(), service=times)
+
+    firsts = ("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", "2026-03-05T00:00:00Z")
+    (entity,) = entities_of([finding(first) for first in firsts], known_arns=[ROLE], now=NOW).entities
+    assert entity.note is not None
+    assert entity.note.count("30 days") == 1
+
+
 @pytest.mark.parametrize("moment", [None, "", "yesterday", 7, [], "0001-01-01T00:00:00+14:00"])
 def test_findings_without_times(moment: Any) -> None:
     """Their entities have none, and those of the finding itself count before that."""
     entity = seen(moment, moment)
     assert (entity.start, entity.end) == (None, None)
+    assert str(entity.note).endswith("its findings have no times, so the last day is investigated")
     assert seen(moment, moment, createdAt="2026-03-05T10:00:00Z").start == datetime(2026, 3, 4, 10, tzinfo=UTC)
 
 

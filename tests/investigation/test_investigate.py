@@ -725,3 +725,17 @@ async def test_a_mistake_of_the_library_is_raised(client: DetectiveClient, monke
 def test_the_account_of_the_tests() -> None:
     """Roles are of the administrator's account."""
     assert role("A").split(":")[4] == ADMINISTRATOR
+
+
+@pytest.mark.usefixtures("graph_arn")
+async def test_an_arn_of_another_partition(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """It has a report with the error before anything is sent, and does not stop the others."""
+    sim.forget_requests()
+    other = role("A").replace("arn:aws:", "arn:aws-cn:")
+    reports = [one async for one in investigate(client, [other, FindingEntity(arn=other, region="cn-north-1")])]
+    text = f"{other} is of the partition aws-cn, and eu-west-1 of aws: use its own regions"
+    assert [(one.entity, str(one.error).partition(": ")[2]) for one in reports] == [(other, text)]
+    assert all(isinstance(one.error, ParameterError) for one in reports)
+    assert list(sim.requests) == []
+    found = {one.entity: one.ok async for one in investigate(client, [other, role("A")])}
+    assert found == {other: False, role("A"): True}

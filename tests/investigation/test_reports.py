@@ -180,6 +180,7 @@ def test_a_report_as_plain_data() -> None:
         "created_time": "2026-03-03T00:00:00Z",
         "ok": True,
         "reused": False,
+        "note": None,
         "error": None,
         "indicators": [{"type": "NEW_ASO", "what": "Example", "where": "", "detail": {"aso": "Example"}}],
     }

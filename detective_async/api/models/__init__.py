@@ -5,7 +5,9 @@ aiohttp's client, and most programs need few of them.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+
+#: Type checkers take it for true. The import of typing takes longer than this module.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from detective_async.api.models.base import (
