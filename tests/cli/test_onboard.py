@@ -661,8 +661,10 @@ def test_an_interrupted_removal(onboard: Onboard, monkeypatch: pytest.MonkeyPatc
     # The exit code is that of the signal all the same.
     assert (ended.code, ended.out) == (130, "")
     assert [line for line in ended.err.splitlines() if line][-4:] == [
-        "the report was not written: 0 of 1 memberships in 2 regions are as wanted; "
-        "not known whether it was done: remove: 1",
+        (
+            "the report was not written: 0 of 1 memberships in 2 regions are as wanted; "
+            "not known whether it was done: remove: 1"
+        ),
         "standard output: full",
         "run the same command again to continue",
         "detective-async: interrupted",
