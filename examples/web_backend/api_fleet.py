@@ -28,14 +28,17 @@ _RETRY = {
 
 
 async def settings(request: web.Request) -> web.Response:
-    """Return the accounts and regions, what the page can do in them, and how long it waits for answers."""
-    read_query(request)
+    """Return the accounts and regions, what the page can do in them, and how long it waits for answers.
+
+    The names of accounts are in it only on request (`names=true`).
+    """
+    names = read_query(request, {"names": inputs.flag})["names"]
     known = request.config_dict[SETTINGS]
     return web.json_response(
         {
             "Accounts": known.accounts,
             "Regions": known.regions,
-            "Names": known.names,
+            "Names": known.names if names else {},
             "Accepts": known.member_role is not None,
             "Example": known.example,
             "Limits": known.limits(),

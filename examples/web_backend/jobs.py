@@ -12,7 +12,7 @@ from attrs import define, field, frozen
 from detective_async import DetectiveError
 from detective_async.events import ProgressEvent
 from detective_async.integrations.aiohttp_web import to_json
-from detective_async.membership import AccountReport, LineProblem, MembershipPlan, MembershipReport
+from detective_async.membership import AccountReport, LineProblem, MembershipPlan, MembershipReport, Reason
 from web_backend.feed import Feed
 
 _logger = logging.getLogger("web_backend")
@@ -113,6 +113,8 @@ class Job:
         self._state = "running"
         self._is_ok: bool | None = None
         self._progress: ProgressEvent | None = None
+        self._counts: dict[str, int | None] = {"Done": 0, "Failed": 0, "Total": None}
+        self._summary: dict[str, Any] = {}
         self._ended = ended
         self._task = asyncio.create_task(self._run(draft.plan, timeout), name=f"onboarding job {self.id}")
         self._task.add_done_callback(self._close)
@@ -131,7 +133,7 @@ class Job:
             "StartedTime": to_json(self._started),
             "State": self._state,
             "Ok": self._is_ok,
-            **_progress(self._progress),
+            **self._counts,
         }
 
     async def stop(self) -> None:
@@ -140,22 +142,31 @@ class Job:
             self._task.cancel()
             await asyncio.wait([self._task])
 
-    async def _run(self, plan: MembershipPlan, timeout: float) -> dict[str, Any]:
+    async def _run(self, plan: MembershipPlan, timeout: float) -> None:
         self.feed.put(JobEvent("begin", self.describe()))
-        report = await plan.apply(timeout=timeout, progress=self._record)
+        try:
+            report = await plan.apply(timeout=timeout, progress=self._record)
+        except BaseException:
+            # What was done until then.
+            if plan.report is not None:
+                self._put_report(plan.report)
+            raise
+        self._put_report(report)
+
+    def _put_report(self, report: MembershipReport) -> None:
+        self._counts, self._summary = _counts(report), _summary(report)
         rows = [_row(row) for row in report.rows]
         for start in range(0, len(rows), _ROWS):
             self.feed.put(JobEvent("rows", rows[start : start + _ROWS]))
-        return _summary(report)
 
-    def _close(self, task: asyncio.Task[dict[str, Any]]) -> None:
+    def _close(self, task: asyncio.Task[None]) -> None:
         # Not at the end of `_run`, which may be cancelled before it has started.
         error = None if task.cancelled() else task.exception()
         if task.cancelled():
-            self._end("stopped")
+            self._end("stopped", **self._summary)
         elif error is None:
-            self._is_ok = task.result()["Ok"]
-            self._end("done", name="report", **task.result())
+            self._is_ok = self._summary["Ok"]
+            self._end("done", name="report", **self._summary)
         elif isinstance(error, DetectiveError):
             self._end("failed", Error=to_json(error))
         else:
@@ -164,10 +175,11 @@ class Job:
 
     def _record(self, progress: ProgressEvent) -> None:
         before, self._progress = self._progress, progress
+        self._counts = {"Done": progress.done, "Failed": progress.failed, "Total": progress.total}
         total = progress.total or 1
         # An event for each row would be too many for a large list.
         if before is None or before.done * _STEPS // total != progress.done * _STEPS // total:
-            self.feed.put(JobEvent("progress", _progress(progress)))
+            self.feed.put(JobEvent("progress", self._counts))
 
     def _end(self, state: str, *, name: str | None = None, **more: Any) -> None:
         self._state = state
@@ -267,10 +279,10 @@ def _drop_oldest(entries: dict[str, Any], candidates: list[str], most: int) -> N
         del entries[name]
 
 
-def _progress(progress: ProgressEvent | None) -> dict[str, Any]:
-    if progress is None:
-        return {"Done": 0, "Failed": 0, "Total": None}
-    return {"Done": progress.done, "Failed": progress.failed, "Total": progress.total}
+def _counts(report: MembershipReport) -> dict[str, int | None]:
+    """Return how many memberships have ended, and failed; what a stop has interrupted has not."""
+    ended = [row for row in report.rows if row.reason != Reason.INTERRUPTED]
+    return {"Done": len(ended), "Failed": sum(row.problem is not None for row in ended), "Total": len(report.rows)}
 
 
 def _summary(report: MembershipReport) -> dict[str, Any]:

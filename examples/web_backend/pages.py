@@ -12,6 +12,8 @@ _PAGE = Path(__file__).parent / "page"
 #: The libraries that the page is made with, which the package has for the simulator's page.
 _PARTS = Path(str(resources.files("detective_async.testing.page"))) / "static" / "parts"
 _TYPES = {
+    # The licences of the libraries.
+    "": "text/plain; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -25,7 +27,7 @@ _FILES = {
     **{
         f"/parts/{file.relative_to(_PARTS).as_posix()}": file
         for file in sorted(_PARTS.rglob("*"))
-        if file.suffix in _TYPES
+        if file.is_file() and file.suffix in _TYPES
     },
 }
 

@@ -55,11 +55,19 @@ def ndjson(lines: Iterable[Any], *, end: bool = True, finished: str = TIME, surv
 
 
 def events(
-    targets: Iterable[Any], *, survey: str = "a" * 16, total: int = 4, started: str = TIME, end: bool = True
+    targets: Iterable[Any],
+    *,
+    survey: str = "a" * 16,
+    total: int = 4,
+    started: str = TIME,
+    end: bool = True,
+    error: Any = None,
 ) -> Answer:
-    """Answer with the server-sent events of a survey."""
+    """Answer with the server-sent events of a survey; with an error, they end with it."""
     found = [("begin", {"SurveyId": survey, "StartedTime": started, "Total": total})]
     found += [("target", target) for target in targets]
+    if error is not None:
+        found.append(("error", error))
     body = "".join(f"event: {name}\ndata: {json.dumps(data)}\n\n" for name, data in found)
 
     async def answer(route: Route) -> None:

@@ -19,6 +19,7 @@ FILES = {
     "/_simulator/view.js": "text/javascript; charset=utf-8",
     "/_simulator/parts/table.js": "text/javascript; charset=utf-8",
     "/_simulator/parts/preact/preact.mjs": "text/javascript; charset=utf-8",
+    "/_simulator/parts/preact/LICENSE": "text/plain; charset=utf-8",
     "/_simulator/page.css": "text/css; charset=utf-8",
     "/_simulator/icon.svg": "image/svg+xml",
     "/_simulator/state.json": "application/json",

@@ -17,6 +17,8 @@ _HOME = "/_simulator"
 _JSON = "application/json"
 _STATIC = Path(__file__).with_name("static")
 _TYPES = {
+    # The licences of the libraries.
+    "": "text/plain; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -96,7 +98,8 @@ def _error_response(error: ApiError) -> web.Response:
 @cache
 def _files() -> dict[str, Path]:
     """Return the page's files by the path below the page's own; nothing else can be asked for, whatever a path says."""
-    files = {f"/{file.relative_to(_STATIC).as_posix()}": file for file in _STATIC.rglob("*") if file.suffix in _TYPES}
+    found = (file for file in _STATIC.rglob("*") if file.is_file() and file.suffix in _TYPES)
+    files = {f"/{file.relative_to(_STATIC).as_posix()}": file for file in found}
     return {"/": files.pop("/index.html"), **files}
 
 

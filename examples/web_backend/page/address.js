@@ -41,8 +41,9 @@ function parse(hash) {
   }
 }
 
+// An e-mail address is personal, and the address of the page is seen and stored by others: it is left out.
 export function link(view, ids = [], query = {}) {
-  const given = Object.entries(query).filter(([, value]) => value !== "" && value != null);
+  const given = Object.entries(query).filter(([, value]) => value !== "" && value != null && !`${value}`.includes("@"));
   const words = new URLSearchParams(given).toString();
   return `#${[view, ...ids].map(encodeURIComponent).join("/")}${words && `?${words}`}`;
 }
@@ -58,15 +59,18 @@ export function go(view, ids, query) {
 export function adjust(changes) {
   const query = { ...address.query, ...changes };
   history.replaceState(null, "", link(address.view, address.ids, query));
-  address = { ...address, query: parse(location.hash).query };
+  const given = Object.entries(query).filter(([, value]) => value !== "" && value != null);
+  address = { ...address, query: Object.assign(Object.create(null), Object.fromEntries(given)) };
   changed();
 }
 
 // A choice of the address, if there is such a choice: values, or pairs of a value and its label. Otherwise any will do.
 export const choiceOf = (name, choices) => (choices.some((one) => [one].flat()[0] === address.query[name]) ? address.query[name] : "");
 
-export const sortOf = (otherwise) => {
-  const text = address.query.sort ?? otherwise;
+// The order that the address asks for, if there is such a column.
+export const sortOf = (otherwise, columns) => {
+  const asked = address.query.sort ?? "";
+  const text = columns.some((one) => one.key === asked.replace(/^-/, "")) ? asked : otherwise;
   return { by: text.replace(/^-/, ""), down: text.startsWith("-") };
 };
 export const adjustSort = ({ by, down }) => adjust({ sort: `${down ? "-" : ""}${by}` });

@@ -209,7 +209,7 @@ export function follow(address, on) {
       try {
         const value = JSON.parse(text);
         if (name === "begin") begun = true;
-        if (!begun && name !== "error") throw new SyntaxError("no begin");
+        if (!begun && !["error", "lost"].includes(name)) throw new SyntaxError("no begin");
         if (handle !== end && (value === null || typeof value !== "object")) throw new SyntaxError("no object");
         handle(value);
       } catch {
@@ -224,10 +224,13 @@ export function follow(address, on) {
     queue.length = 0;
     working = false;
   };
+  const put = (handle, text, name) => {
+    queue.push([handle, text, name]);
+    if (!working) work();
+  };
   const read = (event, handle) => {
     alive();
-    queue.push([handle, event.data, event.type]);
-    if (!working) work();
+    put(handle, event.data, event.type);
   };
   for (const [name, handle] of Object.entries(events)) source.addEventListener(name, (event) => read(event, handle));
   source.addEventListener("alive", alive);
@@ -238,7 +241,8 @@ export function follow(address, on) {
     if (over) return;
     // The server's error event has data; the browser's own event of the same name has none.
     if (event.data !== undefined) return read(event, end);
-    if (source.readyState !== EventSource.CLOSED) return disconnected();
+    // After the events that have come: one of them may be the end.
+    if (source.readyState !== EventSource.CLOSED) return put(disconnected, "{}", "lost");
     // The response was not a stream. An EventSource does not give access to it, so the request is repeated.
     const watch = watchdog(limits.Silence);
     try {

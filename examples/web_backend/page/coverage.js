@@ -1,7 +1,7 @@
 // The matrix of accounts and regions: where Detective sees an account, where it does not, and why.
 
 import { adjust, adjustSort, address, choiceOf, digitsOf, isAccount, link, sortOf } from "./address.js";
-import { coverage, nameOf, settings } from "./data.js";
+import { coverage, nameOf, personal, settings } from "./data.js";
 import { Failures } from "./failures.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
@@ -82,6 +82,7 @@ export function verdict(name, on, gaps, pending, unknown = 0) {
 // What is old, and could not be checked since; nothing if all is new.
 export const oldWords = (old) => (old.length ? `; as of ${timestamp(old[0])} UTC in ${some(old.length, "region")}, which could not be checked since` : "");
 
+const PERSONAL = html`Names and e-mail addresses are found in <a href=${link("members")}>Members</a>, once they are shown there.`;
 let told = null;
 
 export function Coverage() {
@@ -137,9 +138,10 @@ export function Coverage() {
       </form>
       <p class="quiet" id="coverage-shown">${words}</p>
       ${rows.length === 0 && /^\d+$/.test(part) && !isAccount(part) && html`<p id="coverage-digits">An account id has 12 digits; this has ${count(part.length)}.</p>`}
+      ${rows.length === 0 && part && !/^\d+$/.test(part) && html`<p id="coverage-words">No account has this in its id${personal.shown ? " or name" : ""}. ${PERSONAL}</p>`}
       ${rows.length === 0 && isAccount(part) && html`<p>Account ${part} is in no graph that was asked. <a href=${link("account", [part])}>Look at it</a></p>`}
       <${Table} id="coverage-table" caption="Coverage of accounts, region by region" rows=${rows} rowKey=${(row) => row.account} view=${key}
-        columns=${columns} sort=${sortOf("-gaps")} onSort=${adjustSort} />
+        columns=${columns} sort=${sortOf("-gaps", columns)} onSort=${adjustSort} />
       <${Exports} kind="coverage" failed=${coverage.failures.length} query=${exported}>${isExact ? "this" : `all cells${exported.account || exported.state ? " of this filter" : ""}`}<//>
     </section>
   `;

@@ -16,7 +16,7 @@ export async function loadSettings() {
   if (asking) return;
   asking = true;
   try {
-    Object.assign(settings, await call("api/settings"), { known: true, problem: null });
+    Object.assign(settings, await call(`api/settings${personal.shown ? "?names=true" : ""}`), { known: true, problem: null });
     setLimits(settings.Limits);
     settingsRetry.succeeded();
   } catch (error) {
@@ -37,6 +37,8 @@ export function showPersonal(shown) {
   // Also from rows that stay because the next answer is a failure.
   if (!shown) members.show(new Map([...members.shown].map(([name, { EmailAddress, ...row }]) => [name, row])));
   remember("personal", personal);
+  if (shown) loadSettings();
+  else settings.Names = {};
   members.load();
 }
 

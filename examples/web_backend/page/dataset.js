@@ -143,7 +143,8 @@ export class Dataset {
         if (next ? this.isUnknown(next) && !this.isUnknown(row) : failed.has(this.owner(row))) found.set(name, { ...row, stale: row.stale ?? this.time });
       }
     }
-    this.show(found);
+    // In one order, whichever has answered first.
+    this.show(new Map([...found].sort(([a], [b]) => (a < b ? -1 : 1))));
     Object.assign(this, { failures, progress: null });
     this.succeed(end.StartedTime);
   }

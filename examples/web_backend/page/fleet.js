@@ -31,7 +31,7 @@ export const tryAgain = () => fleet.tryAgain();
 const sinceChoice = () => choiceOf("since", SINCE);
 const ago = (hours) => new Date(Date.now() - hours * HOUR).toISOString();
 
-// Only the reader knows what was seen: a reload has seen nothing. What nobody marked is of the last day.
+// Only the reader knows what was seen: a reload has seen nothing. Null if nothing was marked.
 function lastSeen() {
   let last = null;
   try {
@@ -39,10 +39,10 @@ function lastSeen() {
   } catch {
     // Storage is forbidden.
   }
-  return last && !Number.isNaN(Date.parse(last)) ? last : ago(24);
+  return last && !Number.isNaN(Date.parse(last)) ? last : null;
 }
 
-const sinceOf = () => (sinceChoice() ? ago(Number(sinceChoice())) : lastSeen());
+const sinceOf = () => (sinceChoice() ? ago(Number(sinceChoice())) : (lastSeen() ?? ago(24)));
 
 function markSeen() {
   // Not now: what the server noticed after it was asked is not on the page yet.
@@ -180,7 +180,9 @@ function Changes() {
     </form>
     ${trouble && html`<p class="quiet">Could not be read: ${trouble.title}.</p>`}
     ${!found && !trouble && html`<p class="quiet">Not answered yet.</p>`}
-    ${found && !found.Complete && html`<p class="quiet">The server's record begins only then, later than what you have asked for.</p>`}
+    ${!sinceChoice() && !lastSeen() && html`<p class="quiet">You have marked nothing as seen yet: these are the changes of a day.</p>`}
+    ${found && !found.Complete && found.Since > since && html`<p class="quiet">The server's record begins only then.</p>`}
+    ${found && !found.Complete && found.Since <= since && !unseen.Targets && html`<p class="quiet">Some accounts were read for the first time since then: what changed there before is not known.</p>`}
     ${unseen.Targets > 0 && html`<p class="warning" id="changes-unseen">${some(unseen.Accounts, "administrator")} in ${some(unseen.Regions, "region")} were not read since then: what changed there is not known, and their members are not gone.</p>`}
     ${found?.Changes.length === 0 && html`<p>${unseen.Targets > 0 ? "No other membership changed." : "No membership changed."}</p>`}
     ${found?.Changes.length > 0 &&
@@ -255,7 +257,7 @@ function Accounts({ totals }) {
     </form>
     <p class="quiet" id="targets-shown">${count(filtered.rows.length)} of ${some(rows.length, "account and region", "accounts and regions")} that were asked${failures ? `; ${count(failures)} of them could not be checked` : ""}</p>
     <${Table} id="targets" caption="Memberships by status, account and region" rows=${filtered.rows} rowKey=${(one) => `${one.AccountId} ${one.Region}`} view=${key}
-      columns=${columns} sort=${sortOf("account")} onSort=${adjustSort} />
+      columns=${columns} sort=${sortOf("account", columns)} onSort=${adjustSort} />
     <${Exports} kind="members" query=${{ region }} failed=${failures}>${region ? `all members in ${region}` : "all members"}<//> <${Exports} kind="failures" query=${{}}>all failures<//>
   </section>`;
 }

@@ -238,7 +238,7 @@ export function Investigations() {
       </form>
       ${isKnown(investigations) && html`<p class="quiet" id="investigations-shown">${words}${investigations.time ? "" : ", so far"}</p>`}
       <${Table} id="investigations-table" caption="Investigations, most severe first; each links to its indicators" rows=${shown} rowKey=${(row) => `${row.AccountId} ${row.Region} ${row.InvestigationId}`} view=${key}
-        columns=${COLUMNS} sort=${sortOf("severity")} onSort=${adjustSort} />
+        columns=${COLUMNS} sort=${sortOf("severity", COLUMNS)} onSort=${adjustSort} />
       <${Exports} kind="investigations" failed=${investigations.failures.length} query=${{ severity, state }}>these<//>
       <${Start} />
     </section>

@@ -97,6 +97,7 @@ export function Members() {
     if (filtered.key !== null && filtered.key !== key) announce(`${count(found.length)} of ${some(rows.length, "membership")}`);
     filtered = { from: rows, key, rows: found, accounts: new Set(found.map((one) => one.AccountId)).size };
   }
+  const columns = memberColumns();
   return html`
     <section aria-labelledby="members-title" id="members">
       <div class="bar">
@@ -113,20 +114,22 @@ export function Members() {
         <${Filter} id="members-region" label="Region"><${Select} id="members-region" value=${region} any="any" choices=${settings.Regions} change=${(value) => adjust({ region: value })} /><//>
       </form>
       ${isKnown(members) && html`<p class="quiet" id="members-shown">${count(filtered.rows.length)} of ${some(rows.length, "membership")}, ${some(filtered.accounts, "account")}${members.time ? "" : ", so far"}</p>`}
-      <${Table} id="members-table" caption="Memberships, problems first" rows=${filtered.rows} rowKey=${memberKey} view=${key} columns=${memberColumns()}
-        rowClass=${(one) => (one.stale || members.phase === "failed" ? "old" : "")} sort=${sortOf("status")} onSort=${adjustSort} />
+      <${Table} id="members-table" caption="Memberships, problems first" rows=${filtered.rows} rowKey=${memberKey} view=${key} columns=${columns}
+        rowClass=${(one) => (one.stale || members.phase === "failed" ? "old" : "")} sort=${sortOf("status", columns)} onSort=${adjustSort} />
       <${Exports} kind="members" failed=${members.failures.length} query=${{ member: isPart(part) ? part : "", status, region }}>${isPart(part) ? "these" : `all members${status || region ? " of this status and region" : ""}`}<//>
     </section>
-    <${Graphs} />
+    <${Graphs} has=${finder(part)} region=${region} view=${key} />
   `;
 }
 
 const unread = ({ Problems }, name) => `could not be read${Problems?.[name] ? `: ${Problems[name].title}` : ""}`;
 const AUTO = new Map([[true, "yes"], [false, "no"]]);
 
-function Graphs() {
+// By administrator and region, whatever the order in which they have answered; the filters above are for them too.
+function Graphs({ has, region, view }) {
+  const rows = graphs.rows.filter((one) => has(one.AccountId) && (!region || one.Region === region));
   const columns = [
-    { key: "account", label: "Administrator", value: (one) => one.AccountId, cell: (one) => html`<a href=${link("account", [one.AccountId])}>${one.AccountId}</a>` },
+    { key: "account", label: "Administrator", value: (one) => `${one.AccountId} ${one.Region}`, cell: (one) => html`<a href=${link("account", [one.AccountId])}>${one.AccountId}</a>` },
     { key: "region", label: "Region", value: (one) => one.Region },
     { key: "packages", label: "Data source packages", wide: true, value: (one) => (one.Packages ? packages(one.Packages) : unread(one, "Packages")) },
     { key: "auto", label: "New accounts join by themselves", wide: true, value: (one) => AUTO.get(one.AutoEnable) ?? (one.Problems?.AutoEnable ? unread(one, "AutoEnable") : "no: not the graph of an organization") },
@@ -139,7 +142,7 @@ function Graphs() {
       <${RefreshButton} id="graphs-refresh" busy=${graphs.loading} run=${() => graphs.load({ fresh: true })} />
     </div>
     <${Problem} id="graphs-alert" problem=${graphs.problem} retry=${() => graphs.load()} />
-    ${graphs.time && graphs.rows.length === 0 && html`<p>There is no graph.</p>`}
-    <${Table} id="graphs-table" caption="Graphs, their packages, and whether new accounts join" rows=${graphs.rows} rowKey=${(one) => one.Arn ?? `${one.AccountId} ${one.Region}`} columns=${columns} />
+    ${graphs.time && rows.length === 0 && html`<p>${graphs.rows.length ? "No graph of these accounts and regions." : "There is no graph."}</p>`}
+    <${Table} id="graphs-table" caption="Graphs, their packages, and whether new accounts join" rows=${rows} view=${view} sort=${{ by: "account", down: false }} rowKey=${(one) => one.Arn ?? `${one.AccountId} ${one.Region}`} columns=${columns} />
   </section>`;
 }

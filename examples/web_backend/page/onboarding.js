@@ -11,11 +11,12 @@ import { inWords } from "./statuses.js";
 import { announce, changed, draw, focusOn, isBusy, notify, recall, remember, wantFocus } from "./store.js";
 import { Badge, Button, Field, Problem, Select, count, some, submit, timestamp } from "./ui.js";
 
-const WORDS = { running: "Running", done: "Done", failed: "Failed", stopped: "Stopped" };
-const KINDS = { running: "wait", done: "good", failed: "bad", stopped: "wait" };
+const WORDS = { running: "Running", done: "Done", failed: "Failed", stopped: "Stopped", lost: "Interrupted" };
+const KINDS = { running: "wait", done: "good", failed: "bad", stopped: "wait", lost: "bad" };
 
 // What was typed. `off`: the regions that are not wanted, so that a new region is.
-const EMPTY = { administrator: "", off: [], csv: "" };
+// `left`: how many of the lines a job has left.
+const EMPTY = { administrator: "", off: [], csv: "", left: 0 };
 const form = recall("onboarding", EMPTY);
 let earlier = recall("onboarding-earlier", { form: null }).form; // what was typed before a link filled in the form
 let plan = null; // the answer, and under `form` what it was asked with
@@ -90,7 +91,9 @@ function putBack() {
   document.getElementById("plan-csv").focus();
 }
 
-const lineCount = (csv) => csv.split(/\r\n|\r|\n/).filter((line) => line.trim()).length;
+const linesOf = (csv) => csv.split(/\r\n|\r|\n/);
+const idOf = (line) => digitsOf(line.split(",")[0]);
+const lineCount = (csv) => linesOf(csv).filter((line) => line.trim()).length;
 
 // ---- the plan
 
@@ -151,7 +154,7 @@ async function applyPlan() {
     const started = await call("api/onboarding/jobs", { method: "POST", body });
     outdate();
     if (plan === applied) plan = null;
-    if (applied.form === asSent()) clearForm(applied.Lines);
+    remember("applied", { id: started.JobId, accounts: applied.AccountIds ?? [] });
     if (placeNow() === from) go("onboarding", [started.JobId]);
     else notify({ text: `The plan for administrator ${applied.AdministratorId} is being applied.`, href: link("onboarding", [started.JobId]), label: "Show the progress" });
   } catch (error) {
@@ -159,13 +162,40 @@ async function applyPlan() {
     problems.apply = { ...error.problem, advice: "To apply it again is safe: a plan is applied only once. The latest jobs below show whether it was." };
     if (error.problem.outcome_unknown) listJobs();
     if (error.problem.status === 404 || OVER.has(error.problem.code)) applied.over = true;
+    // The plan says so itself.
+    if (error.problem.status === 404) problems.apply = null;
   }
 }
 
-// What was applied is done; the lines that were skipped are left, to be corrected.
-function clearForm(skipped) {
-  const lines = form.csv.split(/\r\n|\r|\n/);
-  edit({ csv: skipped.map(({ Line }) => lines[Line - 1] ?? "").join("\n") });
+// The lines of the accounts that a job of this tab has done leave the form; the others stay, to be corrected or planned
+// again. The regions of a plan that is done are not those of the next one.
+function settle({ id, data, rows }) {
+  const applied = recall("applied", { id: null, accounts: [] });
+  if (applied.id !== id) return;
+  remember("applied", {});
+  const failed = failedAccounts(rows);
+  const isKnownOf = data.State === "done" || rows.length > 0;
+  const done = new Set(isKnownOf ? applied.accounts.filter((account) => !failed.has(account)) : []);
+  const left = linesOf(form.csv).filter((line) => line.trim() && !done.has(idOf(line)));
+  edit({ csv: left.join("\n"), off: failed.size || !done.size ? form.off : [], left: left.length });
+}
+
+const failedAccounts = (rows) => new Set(rows.filter((one) => one.Problem).map((one) => one.AccountId));
+
+// How many of the accounts in the form the job has not done, as far as that is known.
+function notDone({ rows, gone }) {
+  const failed = failedAccounts(rows);
+  return linesOf(form.csv).filter((line) => isAccount(idOf(line)) && (gone || failed.has(idOf(line)))).length;
+}
+
+// What cannot be taken back.
+function costs(actions) {
+  const number = (...kinds) => actions.filter((one) => kinds.includes(one.Kind)).length;
+  const [mails, graphs] = [number("invite", "reinvite"), number("create graph")];
+  return [
+    mails > 0 && `${some(mails, "invitation")}: ${mails === 1 ? "the root user of the account gets an e-mail" : "for each of them, the root user of the account gets an e-mail"}.`,
+    graphs > 0 && `${some(graphs, "new graph")}: its members pay for their data once the free trial is over.`,
+  ].filter(Boolean);
 }
 
 function Plan() {
@@ -184,6 +214,8 @@ function Plan() {
   const text = (key, label, value) => ({ key, label, value });
   const wide = (key, label, value) => ({ key, label, value, wide: true });
   const places = [text("region", "Region", (one) => one.Region ?? "all"), text("account", "Account", (one) => one.AccountId ?? "all")];
+  // A note may be about a line, or about all that it names itself.
+  const about = [text("region", "Region", (one) => one.Region ?? ""), text("account", "Account", (one) => one.AccountId ?? "")];
   const keyed = (rows) => rows.map((one, place) => ({ ...one, place }));
   const list = (id, caption, heading, rows, columns) =>
     rows.length > 0 && html`<h3>${heading}</h3><${Table} id=${id} caption=${caption} rows=${keyed(rows)} rowKey=${(one) => one.place} columns=${columns} />`;
@@ -199,11 +231,13 @@ function Plan() {
     <h2 id="plan-title">Plan for administrator ${plan.AdministratorId}</h2>
     <p id="plan-of">${accounts.length ? `${some(accounts.length, "account")}: ${accounts.slice(0, 12).join(", ")}${accounts.length > 12 ? ` and ${count(accounts.length - 12)} more` : ""}, in ${regions.join(", ")}` : ""}</p>
     ${edited &&
-    html`<p class="warning" id="plan-outdated"><strong>This plan no longer belongs to the form above.</strong> ${plan.form === null ? "It was made in another tab or by another person." : "The form was changed after it was made."} Show the plan again before you apply it.</p>`}
+    !isOver &&
+    html`<p class="warning" id="plan-outdated">${plan.form === null ? html`<strong>This plan was made in another tab, or by another person.</strong> It can be applied only there.` : html`<strong>This plan no longer belongs to the form above.</strong> The form was changed after it was made. Show the plan again before you apply it.`}</p>`}
     <p id="plan-summary">${summary}</p>
+    ${costs(plan.Actions).map((words) => html`<p key=${words}>${words}</p>`)}
     ${list("plan-lines", "Invalid lines, which are skipped", lines === 1 ? "1 invalid line" : `${count(lines)} invalid lines`, plan.Lines, [text("line", "Line", (one) => String(one.Line)), wide("problem", "Problem", (one) => one.Problem)])}
     ${list("plan-problems", "Problems that the plan cannot solve", "Problems that the plan cannot solve", plan.Problems, [...places, wide("problem", "Problem", (one) => one.Problem)])}
-    ${list("plan-notes", "What is worth knowing about the plan", "Worth knowing", plan.Notes, [...places, wide("note", "Note", (one) => one.Note)])}
+    ${list("plan-notes", "What is worth knowing about the plan", "Worth knowing", plan.Notes, [...about, wide("note", "Note", (one) => one.Note)])}
     ${plan.Actions.length > 0 &&
     html`<h3>Actions</h3>
       <${Table} id="plan-actions" caption="Numbers of actions by kind and region" rows=${kinds.map((kind) => ({ kind }))} rowKey=${(one) => one.kind} columns=${actions} />
@@ -227,18 +261,19 @@ function outcome({ State, Failed = 0, Total, Ok, Regions = [] }) {
   return [Failed ? `Done, ${count(Failed)} failed` : "Done, with problems", "bad"];
 }
 
-// Equal problems are one: problem -> its rows, the most frequent one first.
+// Problems that differ only in the account's id are one: problem -> its rows, the most frequent one first.
 function byProblem(rows) {
   const groups = new Map();
   for (const row of rows) {
     if (!row.Problem) continue;
-    if (!groups.has(row.Problem)) groups.set(row.Problem, []);
-    groups.get(row.Problem).push(row);
+    const problem = row.Problem.replaceAll(row.AccountId, "(account)");
+    if (!groups.has(problem)) groups.set(problem, []);
+    groups.get(problem).push(row);
   }
   return [...groups].sort((a, b) => b[1].length - a[1].length);
 }
 
-const MANY = 10; // more accounts are not named
+const MANY = 10; // more accounts or problems are not named
 const accountsOf = (rows) => {
   const ids = [...new Set(rows.map((one) => one.AccountId))];
   return ids.slice(0, MANY).join(", ") + (ids.length > MANY ? ` and ${count(ids.length - MANY)} more` : "");
@@ -246,7 +281,7 @@ const accountsOf = (rows) => {
 
 function watch(id) {
   stop();
-  const mine = (job = { id, data: null, rows: [], problem: null, announced: 0 });
+  const mine = (job = { id, data: null, rows: [], problem: null, announced: 0, follows: true });
   const update = (data) => {
     mine.data = { ...mine.data, ...data };
     const { Done: done, Total: all } = mine.data;
@@ -258,7 +293,11 @@ function watch(id) {
     changed();
   };
   const finish = (data) => {
+    // Nothing comes after it, so the connection is of no interest any more.
+    mine.follows = false;
+    mine.problem = null;
     update(data);
+    settle(mine);
     announce(`${outcome(mine.data)[0]}. ${mine.data.Summary ?? ""}`);
     outdate();
     listJobs();
@@ -278,7 +317,8 @@ function watch(id) {
       mine.problem = data.Error;
     },
     disconnected() {
-      mine.problem = { title: "The connection is lost", detail: "reconnecting; the job runs on" };
+      if (!mine.follows) return;
+      mine.problem = { title: "The connection is lost", detail: "reconnecting; a job does not need this page, but whether it runs on is not known" };
       changed();
     },
     connected() {
@@ -286,7 +326,8 @@ function watch(id) {
       changed();
     },
     ended(problem) {
-      if (problem) mine.problem = problem;
+      if (problem?.status === 404) lose(mine);
+      else if (problem) mine.problem = problem;
       mine.ended = true;
       changed();
     },
@@ -294,12 +335,24 @@ function watch(id) {
   changed();
 }
 
+// The server has forgotten a job: one that was running has been interrupted by a restart.
+const GONE = { title: "The server does not know this job any more", detail: "it has expired, or the server was restarted, which interrupts a job; Members has what was done, and a new plan for the same accounts continues there" };
+
+function lose(mine) {
+  mine.problem = GONE;
+  mine.gone = true;
+  if (mine.data?.State === "running") mine.data = { ...mine.data, State: "lost" };
+  outdate();
+  listJobs();
+}
+
 async function stopJob() {
   try {
     await call(path`api/onboarding/jobs/${job.id}`, { method: "DELETE" });
   } catch (error) {
     if (!error.problem) throw error;
-    job.problem = error.problem;
+    if (error.problem.status === 404) lose(job);
+    else job.problem = error.problem;
   }
 }
 
@@ -318,17 +371,19 @@ function Job() {
   const bad = (data.Regions ?? []).filter((region) => region.Problem);
   const running = data.State === "running";
   const groups = byProblem(job.rows);
+  const left = running ? 0 : notDone(job);
   return html`<section aria-labelledby="job-title" id="one">
     <div class="bar">
       <h2 id="job-title">Progress${data.AdministratorId ? `: administrator ${data.AdministratorId}` : ""}</h2>
-      <p id="job-count">${data.Total ? `${count(data.Done)} of ${count(data.Total)} finished${data.Failed ? `, ${count(data.Failed)} failed` : ""}` : job.data ? "" : "Not answered yet"}</p>
+      <p id="job-count">${data.Total ? `${count(data.Done)} of ${count(data.Total)} finished${data.Failed ? `, ${count(data.Failed)} failed` : ""}` : job.data || job.problem ? "" : "Not answered yet"}</p>
       <progress id="job-progress" aria-label="Finished memberships" max=${data.Total || 1} value=${data.Done ?? 0}></progress>
       ${running && html`<${Button} name=${`stop ${job.id}`} id="job-stop" run=${stopJob} label="Stop" working="Stopping" />`}
     </div>
     <p id="job-status">${data.State && html`<${Badge} kind=${outcome(data)[1]}>${outcome(data)[0]}<//> ${data.Summary ?? ""} ${bad.map((region) => `${region.Region}: ${region.Problem}.`).join(" ")}`}</p>
     <${Problem} id="job-alert" problem=${job.problem} retry=${job.ended && job.problem && running ? () => watch(job.id) : null} />
     ${groups.length > 0 &&
-    html`<h3>Problems</h3><ul class="groups" id="job-problems">${groups.map(([problem, rows]) => html`<li key=${problem}><strong>${some(rows.length, "membership")}</strong>: ${problem}. <span class="quiet">${accountsOf(rows)}</span></li>`)}</ul>`}
+    html`<h3>Problems</h3><ul class="groups" id="job-problems">${groups.slice(0, MANY).map(([problem, rows]) => html`<li key=${problem}><strong>${some(rows.length, "membership")}</strong>: ${problem}. <span class="quiet">${accountsOf(rows)}</span></li>`)}${groups.length > MANY && html`<li key="more">And ${some(groups.length - MANY, "other problem")}, in the table below.</li>`}</ul>`}
+    ${left > 0 && html`<p class="buttons" id="job-left">${left === 1 ? "The account that is not done is" : `The ${count(left)} accounts that are not done are`} still in the form. <button type="button" onClick=${() => document.getElementById("plan-csv").focus()}>Go to the form</button></p>`}
     ${job.rows.length > 0 && html`<${Table} id="job-rows" caption="The result for each account in each region" rows=${job.rows} rowKey=${(one) => `${one.AccountId} ${one.Region}`} columns=${JOB_COLUMNS} />`}
   </section>`;
 }
@@ -380,8 +435,9 @@ export function Onboarding() {
         </fieldset>
         <p class="field">
           <label for="plan-csv">Accounts, one per line: the account id, a comma, the e-mail address of its root user</label>
-          <textarea id="plan-csv" rows="8" required spellcheck="false" autocomplete="off" placeholder="123456789012,root@example.com" value=${form.csv} onInput=${(event) => edit({ csv: event.target.value })}></textarea>
+          <textarea id="plan-csv" rows="8" required spellcheck="false" autocomplete="off" placeholder="123456789012,root@example.com" value=${form.csv} onInput=${(event) => edit({ csv: event.target.value, left: event.target.value.trim() ? form.left : 0 })}></textarea>
         </p>
+        ${form.left > 0 && form.csv.trim() && html`<p class="field" id="plan-left">${some(form.left, "line")} of the latest plan ${form.left === 1 ? "is" : "are"} not done: correct what is wrong, and show the plan again.</p>`}
         ${earlier && html`<p class="field" id="plan-earlier">The form is for this account alone; your earlier list of ${some(lineCount(earlier.csv), "line")} is put aside. <button type="button" onClick=${putBack}>Put it back</button></p>`}
         ${!settings.Accepts && html`<p class="quiet">The accounts are invited, and have to accept the invitation themselves.</p>`}
         <p class="buttons">

@@ -34,7 +34,10 @@ function find(event) {
 
 let entered = null; // the view
 function arrive() {
-  if (address.view !== entered) VIEWS.get(entered)?.[0].leave?.();
+  if (address.view !== entered) {
+    VIEWS.get(entered)?.[0].leave?.();
+    broken = null;
+  }
   entered = address.view;
   if (notice?.href === location.hash) notify(null);
   if (settings.known) VIEWS.get(address.view)?.[0].show(address.ids);
@@ -54,6 +57,25 @@ function askForSettings() {
   settings.problem = null;
   changed();
   loadAll();
+}
+
+let broken = null; // the view that cannot be drawn, such as with a row that nobody has foreseen
+const BROKEN = { title: "This view cannot be shown", detail: "the page cannot work with what the server has sent" };
+
+const Broken = () => html`<section aria-labelledby="broken-title" id="broken">
+  <h2 id="broken-title">${address.title}</h2>
+  <${Problem} id="broken-alert" problem=${BROKEN} retry=${() => location.reload()} label="Reload this page" />
+</section>`;
+
+// The second click of a double click means what was there at the first one, and nothing that has taken its place.
+let clicked = null;
+function ignoreStrayClick(event) {
+  if (event.detail < 2 || event.target === clicked) {
+    clicked = event.target;
+    return;
+  }
+  event.preventDefault();
+  event.stopImmediatePropagation();
 }
 
 function View() {
@@ -78,12 +100,16 @@ const Page = () => html`
   <main id="main" tabindex="-1">
     <${Problem} id="alert" problem=${settings.problem} retry=${settings.problem && askForSettings} />
     <p role="status" id="notice">${notice && html`${notice.text} <a href=${notice.href}>${notice.label}</a> <button type="button" onClick=${() => notify(null)}>Dismiss</button>`}</p>
-    <${View} key=${address.view} />
+    <${broken === address.view ? Broken : View} key=${address.view} />
   </main>
 `;
 
 follow(arrive);
-start(document.getElementById("page"), () => html`<${Page} />`);
+window.addEventListener("click", ignoreStrayClick, { capture: true });
+const failed = () => {
+  broken = address.view;
+};
+start(document.getElementById("page"), () => html`<${Page} />`, failed);
 loadAll();
 // What has not been answered for a while says so.
 setInterval(() => {

@@ -5,12 +5,15 @@ import { render } from "./parts/index.js";
 const busy = new Set();
 let place;
 let view;
+let failed;
 let waiting = false;
 let cost = 0; // milliseconds of the last drawing
 
-export function start(node, make) {
+// `make()` returns the whole page; `cannot()` is called if that cannot be drawn, and then it is made once more.
+export function start(node, make, cannot) {
   place = node;
   view = make;
+  failed = cannot;
   changed();
 }
 
@@ -27,7 +30,17 @@ export function draw() {
   const active = document.activeElement;
   const section = active?.closest("section")?.id;
   const began = performance.now();
-  render(view(), place);
+  try {
+    render(view(), place);
+  } catch (error) {
+    console.warn("This view cannot be shown:", error);
+    // Into a new place: from what is half drawn the library cannot go on.
+    const fresh = place.cloneNode(false);
+    place.replaceWith(fresh);
+    place = fresh;
+    failed();
+    render(view(), place);
+  }
   cost = performance.now() - began;
   if (active && active !== document.body && !(active.isConnected && active.checkVisibility())) focusOn(section);
 }

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 #: Console messages about requests that failed, as tests want them to.
 _EXPECTED = re.compile(
-    r"Failed to load resource: (the server responded with a status of [45]|net::ERR_)|EventSource's response has a MIME"
+    r"Failed to load resource: (the server responded with a status of [45]|net::ERR_)"
+    r"|EventSource's response has a MIME|This view cannot be shown:"
 )
 
 

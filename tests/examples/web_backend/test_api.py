@@ -214,12 +214,21 @@ async def test_an_upstream_failure(backend: Backend, sim: DetectiveSimulator) ->
     await backend.get(f"{BASE}/members")
 
 
+async def test_licences_are_where_the_libraries_are(backend: Backend) -> None:
+    """Each copy that the page loads is served with its own."""
+    for library in ("htm", "preact", "virtual-core"):
+        async with backend.http.get(f"/parts/{library}/LICENSE") as response:
+            assert (response.status, response.content_type) == (200, "text/plain")
+            assert "Copyright" in await response.text()
+
+
 async def test_the_settings_for_the_page(backend: Backend, settings: Settings) -> None:
-    """They have the accounts and regions, and whether invitations are accepted."""
+    """They have the accounts and regions, and whether invitations are accepted; names only on request."""
     known = await backend.get("/api/settings")
     assert (tuple(known["Accounts"]), tuple(known["Regions"])) == (settings.accounts, settings.regions)
     assert known["Accepts"] is True
-    assert known["Names"] == settings.names
+    assert known["Names"] == {}
+    assert (await backend.get("/api/settings?names=true"))["Names"] == settings.names
     assert list(known["Limits"]) == ["Silence", "Answer", "Plan"]
     # A client that waits as long always gets this backend's own answer.
     assert known["Limits"]["Silence"] > 2 * feed.SILENCE

@@ -255,7 +255,7 @@ async def test_a_job_goes_on_without_readers(backend: Backend, sim: DetectiveSim
 
 
 async def test_a_job_is_stopped(backend: Backend, sim: DetectiveSimulator) -> None:
-    """Its readers get the event "stopped", and no more requests are sent."""
+    """Its readers get what was done until then and the event "stopped", and no more requests are sent."""
     sim.inject(Fault(Latency(0.3), count=None))
     job = await start(backend)
     async with backend.watch(f"{job}/events") as stream:
@@ -263,7 +263,13 @@ async def test_a_job_is_stopped(backend: Backend, sim: DetectiveSimulator) -> No
         for _ in range(2):
             assert (await backend.send("DELETE", job, None, 200))["State"] == "stopped"
         events += [event async for event in stream]
-    assert [event.name for event in events][-2:] == ["stopped", "end"]
+    assert [event.name for event in events][-3:] == ["rows", "stopped", "end"]
+    left = [row for row in rows_of(events) if row["Reason"] == "interrupted"]
+    assert len(left) > 0
+    stopped = events[-2].data
+    # What a stop has interrupted has not failed.
+    assert (stopped["Total"], stopped["Done"]) == (len(rows_of(events)), len(rows_of(events)) - len(left))
+    assert stopped["Failed"] <= stopped["Done"]
     await check_stopped(sim)
 
 

@@ -532,7 +532,7 @@ async def test_every_view_is_accessible_and_fits(
     await page.wait_for_timeout(200)
 
     async def check(width: int, colours: str) -> None:
-        if colours == "dark":
+        if colours.endswith("dark"):
             # It differs from light by its colours alone.
             await check_colours_of_texts(page)
         else:
@@ -541,7 +541,7 @@ async def test_every_view_is_accessible_and_fits(
             # They depend on no colours.
             await check_control_names(page)
             await check_markup(page)
-        if colours == "forced":
+        if colours.startswith("forced"):
             assert await page.evaluate("document.documentElement.scrollWidth") == width
         else:
             await check_layout(page, width)
@@ -552,7 +552,7 @@ async def test_every_view_is_accessible_and_fits(
         view.partition("/")[0],
         check,
         widths=[320, 390, 1024, 1440],
-        colours=["light", "dark", "forced"],
+        colours=["light", "dark", "forced", "forced dark"],
         folder=tmp_path,
     )
 

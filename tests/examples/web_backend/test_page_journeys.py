@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,7 +16,9 @@ from support.browser import BROWSER_MARKS
 from support.browser.task_times import recorded_tasks
 from support.page_api import (
     ADMINISTRATORS,
+    CHANGES,
     REGIONS,
+    SETTINGS,
     TIME,
     Answer,
     PageApi,
@@ -25,6 +28,7 @@ from support.page_api import (
     member,
     ndjson,
     problem,
+    silence,
     target,
     value,
 )
@@ -781,6 +785,8 @@ async def test_what_is_hidden_is_not_in_the_address(url: str, page: Page, api: P
     await page.get_by_role("button", name="Show names and e-mail addresses").click()
     await page.locator("#members-find").fill("root@")
     await expect(page.locator("#members-shown")).to_contain_text("1 of 1")
+    # Nor was it there before.
+    assert page.url.endswith("/#members")
     await expect(page.locator("#members .exports")).to_contain_text("Export all members")
     await page.get_by_role("button", name="Hide names and e-mail addresses").click()
     await expect(page.locator("#members-find")).to_have_value("")
@@ -814,3 +820,310 @@ async def test_an_account_is_old_where_it_could_not_be_checked(url: str, page: P
     old = "as of 2026-11-26 10:00 UTC in 2 regions, which could not be checked since"
     await expect(page.locator("#account-verdict")).to_have_text(f"{words}; {old}.")
     await expect(page.locator("#account-coverage .cell.old")).to_have_count(2)
+
+
+async def test_what_was_hidden_is_no_longer_found(url: str, page: Page, api: PageApi) -> None:
+    """Nor kept in rows that stay, because the next answer is a failure."""
+    api.answers["settings"] = value({**SETTINGS, "Names": {"300000000001": "Payments"}})
+    mail = {"EmailAddress": "root@example.com"}
+    api.answers["fleet/members"] = ndjson([member(ADMINISTRATORS[0], REGIONS[0], 300000000001, **mail)])
+    await page.goto(f"{url}/#members")
+    await page.get_by_role("button", name="Show names and e-mail addresses").click()
+    await expect(page.locator("#members-table")).to_contain_text("Payments")
+    assert "GET settings?names=true" in api.requests
+    api.answers["fleet/members"] = problem(500, "Internal Server Error")
+    await page.get_by_role("button", name="Hide names and e-mail addresses").click()
+    await expect(page.locator("#members-alert")).to_contain_text("Internal Server Error")
+    await expect(page.locator("#members-table")).not_to_contain_text("Payments")
+    for hidden in ("root@", "Payments"):
+        await page.locator("#members-find").fill(hidden)
+        await expect(page.locator("#members-shown")).to_contain_text("0 of 1")
+    api.answers["settings"] = problem(500, "Internal Server Error")
+    await page.get_by_role("button", name="Show names and e-mail addresses").click()
+    await page.locator("#members-find").fill("root@")
+    await expect(page.locator("#members-shown")).to_contain_text("0 of 1")
+
+
+def has_asked(api: PageApi, stream: str) -> bool:
+    """Return whether a stream was asked for that AWS has to answer anew."""
+    return f"GET {stream}?max_age=0" in api.requests
+
+
+async def test_a_job_makes_every_view_older_than_itself(url: str, page: Page, api: PageApi) -> None:
+    """Fleet, coverage, members and graphs are all asked anew: it may have changed any of them."""
+    api.answers[f"onboarding/jobs/{JOB_ID}/events"] = job_events(("report", job()))
+    for view in ("coverage", "members", "fleet"):
+        await page.goto(f"{url}/#{view}")
+        await expect(page.locator("main")).to_contain_text(re.compile("as of", re.IGNORECASE))
+    await page.goto(f"{url}/#onboarding/{JOB_ID}")
+    await expect(page.locator("#job-status")).to_contain_text("Done")
+    for view in ("Fleet", "Coverage", "Members"):
+        await page.get_by_role("link", name=view).click()
+        await expect(page.locator("main")).to_contain_text(re.compile("as of", re.IGNORECASE))
+    for stream in ("fleet/overview", "coverage", "fleet/members", "fleet/graphs"):
+        await until(partial(has_asked, api, stream), stream)
+
+
+async def test_a_survey_that_ended_early_finds_nothing_well(url: str, page: Page, api: PageApi) -> None:
+    """That it saw no problem in one of four places says nothing."""
+    api.answers["fleet/overview"] = events(
+        [target(ADMINISTRATORS[0], REGIONS[0])], end=False, error={"title": "The time limit is over"}
+    )
+    await page.goto(url)
+    await expect(page.locator("#fleet-alert")).to_contain_text("The time limit is over")
+    await expect(page.locator("#attention")).not_to_contain_text("Nothing that this survey can see")
+
+
+async def test_a_clock_that_is_set_back_delays_nothing(url: str, page: Page, api: PageApi) -> None:
+    """What failed is tried again after the same pause, and the seconds of a wait are those that have passed."""
+    api.answers["fleet/members"] = problem(500, "Internal Server Error")
+    await page.clock.install(time="2026-11-26T12:00:00Z")
+    await page.goto(f"{url}/#members")
+    await expect(page.locator("#members-alert")).to_contain_text("Internal Server Error")
+    asked = api.requests.count("GET fleet/members?max_age=3600")
+    await page.clock.set_system_time("2026-11-26T11:00:00Z")
+    api.answers["fleet/members"] = silence
+    await page.clock.run_for(12_000)
+    await until(lambda: api.requests.count("GET fleet/members?max_age=3600") > asked, "it is tried again")
+    await page.clock.run_for(8_000)
+    await expect(page.locator("#members-freshness")).to_have_text(re.compile(r"^Asking, for \d{1,2} s$"))
+
+
+async def test_a_view_that_cannot_be_drawn_leaves_the_page(url: str, page: Page, api: PageApi) -> None:
+    """It says so; the other views work, and their links."""
+    good = api.answers["fleet/investigations"]
+    api.answers["fleet/investigations"] = ndjson([investigation(1, "HIGH", State={"a": [None]}, Status=7)])
+    await page.goto(f"{url}/#investigations")
+    await expect(page.locator("#broken-alert")).to_contain_text("This view cannot be shown")
+    await page.get_by_role("link", name="Members").click()
+    await expect(page.locator("#members-shown")).to_contain_text("1 of 1")
+    await page.get_by_role("link", name="Investigations").click()
+    api.answers["fleet/investigations"] = good
+    await page.get_by_role("button", name="Reload this page").click()
+    await expect(page.locator("#investigations-shown")).to_contain_text("1 of 1")
+
+
+# ---- what a newcomer stumbled over
+
+
+async def test_an_applied_account_is_not_left_in_the_form(url: str, page: Page, api: PageApi) -> None:
+    """Its second line was skipped, but would be a valid one alone; the others are said to be left. Regions are anew."""
+    lines = [{"Line": 2, "Problem": "no id"}, {"Line": 3, "Problem": "there already"}]
+    api.answers["POST onboarding/plans"] = value(plan(Lines=lines), 201)
+    api.answers["POST onboarding/jobs"] = value(job(), 202)
+    api.answers[f"onboarding/jobs/{JOB_ID}/events"] = job_events(("report", job()))
+    await page.goto(f"{url}/#onboarding")
+    await page.get_by_label(REGIONS[1]).uncheck()
+    await administrator(page).select_option(ADMINISTRATORS[0])
+    box = page.get_by_label("Accounts, one per line")
+    await box.fill(f"{ACCOUNT},root@example.com\n12345,b@example.com\n4444-5555-6666,root@example.com\n")
+    await page.get_by_role("button", name="Show the plan").click()
+    await page.locator("#plan-apply").click()
+    await expect(page.locator("#job-status")).to_contain_text("Done")
+    await expect(box).to_have_value("12345,b@example.com")
+    await expect(page.locator("#plan-left")).to_have_text(
+        "1 line of the latest plan is not done: correct what is wrong, and show the plan again."
+    )
+    await expect(page.get_by_label(REGIONS[1])).to_be_checked()
+    await box.fill("")
+    await expect(page.locator("#plan-left")).to_have_count(0)
+
+
+async def test_only_what_is_done_leaves_the_form(url: str, page: Page, api: PageApi) -> None:
+    """And only when it is done, which a reload does not forget; the regions stay too, for what has failed."""
+    other = "555566667777"
+    csv = f"{ACCOUNT},a@example.com\n{other},b@example.com"
+    row: dict[str, Any] = {
+        "AccountId": ACCOUNT,
+        "Region": REGIONS[0],
+        "Before": None,
+        "After": "ENABLED",
+        "Done": [],
+        "Problem": None,
+    }
+    failed = {**row, "AccountId": other, "After": None, "Problem": "AccessDenied"}
+    api.answers["POST onboarding/plans"] = value(plan(AccountIds=[ACCOUNT, other]), 201)
+    api.answers["POST onboarding/jobs"] = value(job(), 202)
+    api.answers[f"onboarding/jobs/{JOB_ID}/events"] = silence
+    await page.goto(f"{url}/#onboarding")
+    await page.get_by_label(REGIONS[1]).uncheck()
+    await fill_plan(page, url, csv)
+    await page.locator("#plan-apply").click()
+    await expect(page.locator("#job-title")).to_be_visible()
+    box = page.get_by_label("Accounts, one per line")
+    await expect(box).to_have_value(csv)
+    api.answers[f"onboarding/jobs/{JOB_ID}/events"] = job_events(("rows", [row, failed]), ("report", job(Failed=1)))
+    await page.reload()
+    await expect(page.locator("#job-status")).to_contain_text("1 failed")
+    await expect(box).to_have_value(f"{other},b@example.com")
+    await expect(page.get_by_label(REGIONS[1])).not_to_be_checked()
+    await expect(page.locator("#job-left")).to_contain_text("The account that is not done is still in the form.")
+    await page.get_by_role("button", name="Go to the form").click()
+    await expect(box).to_be_focused()
+
+
+async def test_a_double_click_reaches_nothing_that_came_meanwhile(url: str, page: Page) -> None:
+    """A click of several counts only for what was there at the first one."""
+    await page.goto(f"{url}/#members")
+    await expect(page.locator("#members-title")).to_be_visible()
+    link = page.get_by_role("link", name="Coverage")
+    click: str = (
+        "(node, detail) => node.dispatchEvent(new MouseEvent('click', {bubbles: true, cancelable: true, detail}))"
+    )
+    await page.locator("h1").evaluate(click, 1)
+    assert await link.evaluate(click, 2) is False
+    assert await link.evaluate(click, 3) is False
+    assert page.url.endswith("/#members")
+    await link.click(click_count=3)
+    await expect(page.locator("#coverage-title")).to_be_visible()
+
+
+async def test_the_plan_of_another_tab_says_so(url: str, page: Page, api: PageApi) -> None:
+    """It belongs to no form here, and never did."""
+    api.answers[f"onboarding/plans/{PLAN_ID}"] = value(plan())
+    await page.goto(f"{url}/#onboarding?plan={PLAN_ID}")
+    await expect(page.locator("#plan-outdated")).to_have_text(
+        "This plan was made in another tab, or by another person. It can be applied only there."
+    )
+
+
+async def test_graphs_are_ordered_and_filtered(url: str, page: Page, api: PageApi) -> None:
+    """By administrator and region, whatever the order in which they have answered; by the filters of the members."""
+    arn = "arn:aws:detective:{}:{}:graph:" + "0" * 32
+    found = [
+        {"AccountId": account, "Region": region, "Graph": {"Arn": arn.format(region, account), "CreatedTime": TIME}}
+        for region in reversed(REGIONS)
+        for account in reversed(ADMINISTRATORS)
+    ]
+    api.answers["fleet/graphs"] = ndjson(found)
+    await page.goto(f"{url}/#members")
+    rows = page.locator("#graphs-table tbody tr")
+    await expect(rows.get_by_role("rowheader")).to_have_text([one for one in ADMINISTRATORS for _ in REGIONS])
+    await expect(rows.locator("td:nth-of-type(1)")).to_have_text(REGIONS * 2)
+    await page.locator("#members-find").fill(ADMINISTRATORS[1])
+    await page.locator("#members-region").select_option(REGIONS[0])
+    await expect(rows).to_have_count(1)
+
+
+@pytest.mark.parametrize("sort", ["constructor", "-nosuch"])
+async def test_an_unknown_order_is_the_usual_one(url: str, page: Page, api: PageApi, sort: str) -> None:
+    """As if the address had none."""
+    statuses = ("ENABLED", "VERIFICATION_FAILED")
+    api.answers["fleet/members"] = ndjson([member(ADMINISTRATORS[0], REGIONS[0], n, s) for n, s in enumerate(statuses)])
+    await page.goto(f"{url}/#members?sort={sort}")
+    await expect(page.locator("#members-table tbody tr").first).to_contain_text("Verification failed")
+    await expect(page.locator("#members-table th[aria-sort=ascending]")).to_have_text("Status")
+
+
+async def test_a_text_that_finds_no_account_is_explained(url: str, page: Page, api: PageApi) -> None:
+    """Where e-mail addresses are found instead."""
+    api.answers["coverage"] = ndjson([cell(ACCOUNT, REGIONS[0], "on")])
+    await page.goto(f"{url}/#coverage?find=root%40example.com")
+    await expect(page.locator("#coverage-words")).to_have_text(
+        "No account has this in its id. Names and e-mail addresses are found in Members, once they are shown there."
+    )
+
+
+async def test_who_has_marked_nothing_has_asked_for_nothing(url: str, page: Page, api: PageApi) -> None:
+    """The changes are those of a day, or since the record begins."""
+    api.answers["changes"] = value({**CHANGES, "Complete": False, "Since": "2999-01-01T00:00:00Z"})
+    await page.goto(url)
+    words = page.locator("#changes")
+    await expect(words).to_contain_text("You have marked nothing as seen yet")
+    await expect(words).to_contain_text("The server's record begins only then.")
+    # Somebody who has asked for a later time is not told so: something else is missing.
+    api.answers["changes"] = value({**CHANGES, "Complete": False, "Since": "2000-01-01T00:00:00Z"})
+    await page.get_by_role("button", name="Mark as seen").click()
+    await expect(words).not_to_contain_text("You have marked nothing")
+    await expect(words).not_to_contain_text("record begins")
+
+
+async def test_a_stopped_job_says_what_was_done(url: str, page: Page, api: PageApi) -> None:
+    """And nothing of a connection that the server has closed since: a job that has ended needs none."""
+    row: dict[str, Any] = {"AccountId": ACCOUNT, "Region": REGIONS[0], "Before": None, "After": "INVITED", "Done": []}
+    stopped = job(State="stopped", Ok=False, Done=0)
+    body = "".join(
+        f"event: {name}\ndata: {json.dumps(data)}\n\n"
+        for name, data in (("begin", {}), ("rows", [{**row, "Problem": "interrupted"}]), ("stopped", stopped))
+    )
+
+    async def answer(route: Route) -> None:
+        await route.fulfill(content_type="text/event-stream", body=body)
+
+    api.answers[f"onboarding/jobs/{JOB_ID}/events"] = answer
+    await page.goto(f"{url}/#onboarding/{JOB_ID}")
+    await expect(page.locator("#job-status .badge")).to_have_text("Stopped")
+    await expect(page.locator("#job-rows tbody tr")).to_contain_text("Invited")
+    await page.wait_for_timeout(500)
+    await expect(page.locator("#job-alert")).to_be_empty()
+
+
+async def test_a_job_that_the_server_has_forgotten_was_interrupted(url: str, page: Page, api: PageApi) -> None:
+    """It is not called running, cannot be stopped, and its lines can be planned again."""
+    api.answers["POST onboarding/plans"] = value(plan(), 201)
+    api.answers["POST onboarding/jobs"] = value(job(State="running"), 202)
+    begin = f"event: begin\ndata: {json.dumps(job(State='running', Done=0))}\n\n"
+
+    async def answer(route: Route) -> None:
+        await route.fulfill(content_type="text/event-stream", body=f"retry: 1500\n{begin}")
+
+    api.answers[f"onboarding/jobs/{JOB_ID}/events"] = answer
+    api.answers["onboarding/jobs"] = value({"Jobs": [job(State="running")]})
+    await fill_plan(page, url)
+    await page.locator("#plan-apply").click()
+    await expect(page.locator("#job-stop")).to_be_visible()
+    await expect(page.locator("#job-alert")).to_contain_text("whether it runs on is not known")
+    api.answers["onboarding/jobs"] = value({"Jobs": []})
+    api.answers[f"onboarding/jobs/{JOB_ID}/events"] = problem(404, "Not Found")
+    await expect(page.locator("#job-alert")).to_contain_text("The server does not know this job any more")
+    await expect(page.locator("#job-status .badge")).to_have_text("Interrupted")
+    await expect(page.locator("#job-stop")).to_have_count(0)
+    await expect(page.locator("#jobs")).to_have_count(0)
+    await expect(page.get_by_label("Accounts, one per line")).to_have_value(f"{ACCOUNT},root@example.com")
+    await expect(page.locator("#job-left")).to_contain_text("still in the form")
+
+
+async def test_an_applied_plan_is_only_over(url: str, page: Page, api: PageApi) -> None:
+    """That the form is another one by then is not said too; nor is the server's refusal, which means the same."""
+    api.answers[f"onboarding/plans/{PLAN_ID}"] = value(plan(JobId=JOB_ID))
+    await page.goto(f"{url}/#onboarding?plan={PLAN_ID}")
+    await expect(page.locator("#plan-over")).to_contain_text("It was applied: show the progress")
+    await expect(page.locator("#plan-outdated")).to_have_count(0)
+    api.answers["POST onboarding/plans"] = value(plan(), 201)
+    api.answers["POST onboarding/jobs"] = problem(404, "Not Found", detail="The plan does not exist")
+    await fill_plan(page, url)
+    await page.locator("#plan-apply").click()
+    await expect(page.locator("#plan-over")).to_be_visible()
+    await expect(page.locator("#apply-alert")).to_be_empty()
+
+
+async def test_a_plan_says_what_cannot_be_taken_back(url: str, page: Page, api: PageApi) -> None:
+    """E-mails to root users, and a graph that costs money."""
+    graph = {"Kind": "create graph", "Region": REGIONS[0], "AccountId": None, "Reason": "no graph"}
+    api.answers["POST onboarding/plans"] = value(plan(Actions=[graph, *plan()["Actions"]]), 201)
+    await fill_plan(page, url)
+    await expect(page.locator("#plan")).to_contain_text("1 invitation: the root user of the account gets an e-mail.")
+    await expect(page.locator("#plan")).to_contain_text(
+        "1 new graph: its members pay for their data once the free trial is over."
+    )
+
+
+async def test_equal_rows_have_one_order(url: str, page: Page, api: PageApi) -> None:
+    """Whichever has come first."""
+    lines = [member(ADMINISTRATORS[0], REGIONS[0], number, "ENABLED") for number in (3, 1, 2)]
+    api.answers["fleet/members"] = ndjson(lines)
+    await page.goto(f"{url}/#members")
+    await expect(page.locator("#members-table tbody th")).to_have_text([f"{number:012}" for number in (1, 2, 3)])
+
+
+async def test_problems_that_differ_by_their_account_are_one(url: str, page: Page, api: PageApi) -> None:
+    """A role that is missing in 600 accounts is one problem, though its name has the id of each."""
+    row: dict[str, Any] = {"Region": REGIONS[0], "Before": None, "After": None, "Done": []}
+    ids = [f"{number:012}" for number in range(400000000000, 400000000600)]
+    rows = [{**row, "AccountId": one, "Problem": f"cannot assume arn:aws:iam::{one}:role/Onboarding"} for one in ids]
+    api.answers[f"onboarding/jobs/{JOB_ID}/events"] = job_events(("rows", rows), ("report", job(Failed=600, Total=600)))
+    await page.goto(f"{url}/#onboarding/{JOB_ID}")
+    await expect(page.locator("#job-problems li")).to_have_count(1)
+    await expect(page.locator("#job-problems")).to_contain_text(
+        "600 memberships: cannot assume arn:aws:iam::(account):role/Onboarding."
+    )
