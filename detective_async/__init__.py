@@ -1,8 +1,22 @@
-"""An asyncio client for Amazon Detective: the public names.
+"""An asyncio client for Amazon Detective.
 
-A name's module is imported when the name is first used, so that programs which need a part of this package only, such
-as pytest with the plugin, do not import all of it.
+    async with DetectiveClient(region="eu-west-1") as detective:
+        async for graph in detective.iter_graphs():
+            print(graph.arn)
+
+Where to read on, with `help(...)` of each:
+
+- `DetectiveClient`: settings, errors, and a method for each operation. `DetectiveFleet`: many accounts and regions.
+- `AssumeRole`, `DefaultCredentials`: whose credentials are used. `RetryPolicy`, `Timeouts`: how long a call may take.
+- `detective_async.errors`: all errors, and what each of them means.
+- `detective_async.membership`: enable Detective everywhere, by a plan. `detective_async.organization`: from which list.
+- `detective_async.coverage`: who is not covered. `detective_async.investigation`: from a finding to a report.
+- `detective_async.integrations`: aiohttp, FastAPI and other servers, OpenTelemetry.
+- `detective_async.testing`: the simulator, for tests without AWS.
 """
+
+# A name's module is imported when the name is first used, so that programs which need a part of this package only, such
+# as pytest with the plugin, do not import all of it.
 
 from importlib import import_module
 

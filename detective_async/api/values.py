@@ -28,7 +28,8 @@ def to_dict(value: object) -> Any:
     (`2026-03-01T12:00:00Z`), enums their strings, lists, tuples and sets lists, maps dicts; NaN and infinity become
     None. An error becomes its class, its message and the attributes that tell where it comes from.
 
-    E-mail addresses and messages of invitations, which `repr` masks, are included in clear. Secrets of credentials and
+    E-mail addresses and messages of invitations, which `repr` masks, are included in clear; `to_json` of
+    `detective_async.integrations.asgi` and `.aiohttp_web` leaves them out. Secrets of credentials and
     the metadata of responses are left out.
 
     An object with a `to_dict` method of its own, such as a plan, becomes what that returns.

@@ -100,6 +100,11 @@ class Caller(Protocol):
         ...
 
     @property
+    def client_credentials(self) -> CredentialsProvider:
+        """The credentials of the client that was made with `DetectiveClient(...)`."""
+        ...
+
+    @property
     def region(self) -> str:
         """The region that is called."""
         ...

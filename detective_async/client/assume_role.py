@@ -82,7 +82,8 @@ class AssumeRole(ManagedProvider):
     Args:
         role_arn: the role, `arn:aws:iam::ACCOUNT:role/NAME`.
         source: the credentials that assume the role: any value that a client accepts as `credentials`. None uses the
-            same credentials as the AWS CLI.
+            credentials of the client that was made with `DetectiveClient(...)`, or of the fleet; if those are this role
+            itself, or need it, the same credentials as the AWS CLI.
         session_name: the session's name in CloudTrail, 2 to 64 characters. None uses the names of the user and host.
         external_id: the external id that the role's trust policy may require, 2 to 1224 characters.
         duration: the lifetime of each set of credentials in seconds: 900 to 43200, and at most the role's own maximum.
@@ -198,12 +199,21 @@ class AssumeRole(ManagedProvider):
             del first
 
     async def _assume_in(self, region: str, caller: Caller, parameters: Mapping[str, str]) -> Credentials:
-        source = self._provider or caller.default_credentials
+        source = self._provider or self._source_of(caller)
         sts = caller.for_service(STS, credentials=source, region=region, endpoint_url=self.endpoint_url)
         role: AssumedRole = await sts.call(ASSUME_ROLE, parameters)
         return Credentials(
             role.access_key_id, role.secret_access_key, role.session_token, role.expires_at, role.account_id
         )
+
+    def _source_of(self, caller: Caller) -> CredentialsProvider:
+        """Return the client's credentials, unless these are what is being fetched, or wait for it."""
+        own: CredentialsProvider | None = caller.client_credentials
+        while isinstance(own, AssumeRole):
+            if own is self:
+                return caller.default_credentials
+            own = own._provider  # noqa: SLF001 - of our own class
+        return caller.client_credentials
 
     async def _parameters(self) -> dict[str, str]:
         parameters = {

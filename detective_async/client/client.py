@@ -1,12 +1,12 @@
 """The client: its settings and lifecycle; the operations are inherited."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypedDict, Unpack
 
 import aiohttp
-from attrs import evolve
+from attrs import evolve, fields
 
 from detective_async import events
 from detective_async.api.detective import DETECTIVE
@@ -146,7 +146,7 @@ class DetectiveClient(Waiters):
             TypeError: there is no argument of this name.
         """
         setup = self._setup
-        _refuse_unknown(unknown, f"{setup.owner}()")
+        _refuse_unknown(unknown, f"{setup.owner}()", ClientOptions.__annotations__)
         _check_session(session)
         _check_retry(retry)
         _check_timeouts(timeouts)
@@ -179,6 +179,7 @@ class DetectiveClient(Waiters):
             partial(_resolve_service, settings, local_url, (self._use_fips, self._use_dualstack)),
             retry_rules(retry, settings, patient=True) if setup.patient_lookups else rules,
             timeouts,
+            client_credentials=provider,
             max_requests=setup.max_requests_per_account,
             tracks_hosts=setup.tracks_hosts,
         )
@@ -252,10 +253,12 @@ class DetectiveClient(Waiters):
 
         Args:
             region: such as `eu-west-1`.
-            credentials: credentials, a provider, or an async callable that returns credentials.
+            credentials: credentials, a provider, or an async callable that returns credentials. An `AssumeRole` without
+                a `source` is assumed by the client that was made with `DetectiveClient(...)`.
             retry: the number of attempts and the retry mode.
             timeouts: the limits of each phase of a call.
-            account_id: the account in events and logs, in 12 digits. None uses the account id of the credentials, which
+            account_id: the account in events and logs, in 12 digits: a label, which does not change the account that is
+                called. None uses the account id of the credentials, which
                 those of a role have.
             hooks: one callable or several that take the place of the client's; `[]` for none.
             **unknown: none. All other options are those of the client that this is called on.
@@ -265,7 +268,7 @@ class DetectiveClient(Waiters):
             TypeError: there is no option of this name.
         """
         if unknown:
-            _refuse_unknown(unknown, "with_options()")
+            _refuse_unknown(unknown, "with_options()", DetectiveClient.with_options.__kwdefaults__ or ())
         current = self._transport
         if retry is not None:
             _check_retry(retry)
@@ -433,14 +436,28 @@ _NAMES_IN_BOTO3 = {
 }
 
 
-def _refuse_unknown(unknown: Mapping[str, object], name: str) -> None:
+def _refuse_unknown(unknown: Mapping[str, object], name: str, known: Iterable[str]) -> None:
     """Refuse keyword arguments that do not exist.
 
     Raises:
         ConfigurationError: boto3 has an argument of this name.
-        TypeError: there is none, as Python itself says.
+        TypeError: there is none, as Python itself says, with the name that may be meant.
     """
     for keyword in unknown:
         if keyword in _NAMES_IN_BOTO3:
             raise ConfigurationError(f"{name} has no {keyword}, as boto3 has; use {_NAMES_IN_BOTO3[keyword]}")
-        raise TypeError(f"{name} got an unexpected keyword argument {keyword!r}")
+        hint = _hint_for(keyword, list(known))
+        raise TypeError(f"{name} got an unexpected keyword argument {keyword!r}{hint}")
+
+
+def _hint_for(keyword: str, known: Sequence[str]) -> str:
+    """Return the end of an error about an unknown argument: which one may be meant, or nothing."""
+    import difflib  # noqa: PLC0415 - only for errors
+
+    within = (("retry", RetryPolicy), ("timeouts", Timeouts))
+    for argument, kind in within:
+        if keyword in (one.name for one in fields(kind)):
+            return f"; use {argument}={kind.__name__}({keyword}=...)"
+    # A beginning, such as `endpoint`, is less like the whole name than a typing error is.
+    near = [one for one in known if one.startswith(keyword)] or difflib.get_close_matches(keyword, known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""

@@ -81,11 +81,14 @@ class Wait:
         """Begin with short pauses again, after progress."""
         self._pauses = pauses(self.clock, growth=self._growth)
 
-    async def pause(self, wake: asyncio.Event | None = None, *, longest: float = math.inf) -> bool:
+    async def pause(
+        self, wake: asyncio.Event | None = None, *, shortest: float = 0.0, longest: float = math.inf
+    ) -> bool:
         """Pause until the next look, and return True; return False at once after the last one, at the deadline.
 
         Args:
             wake: ends the pause early when it is set.
+            shortest: the seconds for which not to look, unless the deadline is earlier.
             longest: the seconds after which to look in any case.
         """
         remaining = self.remaining
@@ -94,6 +97,7 @@ class Wait:
         seconds = min(next(self._pauses), longest)
         if self._shrinks:
             seconds = min(seconds, max(_FIRST_PAUSE, remaining * _PART_OF_REST))
+        seconds = max(seconds, shortest)
         # A sleep may end a little early, and the deadline be a moment ahead still.
         self._is_last = seconds >= remaining
         seconds = min(seconds, remaining)
@@ -221,9 +225,9 @@ def check_timeout(timeout: object, name: str = "timeout") -> None:
         raise ParameterError(name, problem)
 
 
-def pauses(clock: Clock, *, growth: float = _GROWTH) -> Iterator[float]:
-    """Yield the seconds between polls: growing up to 15, less a random part."""
-    pause = _FIRST_PAUSE
+def pauses(clock: Clock, *, growth: float = _GROWTH, first: float = _FIRST_PAUSE) -> Iterator[float]:
+    """Yield the seconds between polls: growing from the first up to 15, less a random part."""
+    pause = first
     while True:
         yield pause * (1 - _JITTER * clock.random())
         pause = min(pause * growth, _LONGEST_PAUSE)

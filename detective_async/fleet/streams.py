@@ -38,6 +38,9 @@ class FleetStream(Generic[Item]):
     Pages are fetched on demand: for a slow consumer, at most one page per target in progress and a few more are
     buffered. A target that fails is logged as a warning and does not stop the others.
 
+    There is no `collect()`, because a list does not say what is missing: use `[pair async for pair in members]`, and
+    then read `failures`.
+
     Created by the `iter_...` methods of a fleet.
     """
 

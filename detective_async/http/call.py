@@ -301,6 +301,11 @@ class Transport:
         """The credentials of a client that was given none."""
         return self.shared.default_credentials
 
+    @property
+    def client_credentials(self) -> CredentialsProvider:
+        """The credentials of the client from which all others were derived."""
+        return self.shared.client_credentials
+
     def now(self) -> float:
         """Give AWS's time, in seconds since the epoch."""
         wall = self.clock.time()

@@ -140,6 +140,7 @@ class SharedState:
 
     Attributes:
         default_credentials: the credentials of a client that was given none.
+        client_credentials: those of the first client, which assume roles that have no `source`; None for the same.
         resolve: finds the endpoint of a service in a region, by the settings of the first client.
         rules: how calls to other services are retried: those are made for all clients, so the settings of the first
             client apply.
@@ -156,10 +157,12 @@ class SharedState:
         rules: RetryRules,
         timeouts: Timeouts = Timeouts(),
         *,
+        client_credentials: CredentialsProvider | None = None,
         max_requests: int | None = None,
         tracks_hosts: bool = False,
     ) -> None:
         self.default_credentials = default_credentials
+        self.client_credentials = client_credentials or default_credentials
         self.resolve = resolve
         self.rules = rules
         self.timeouts = timeouts

@@ -211,13 +211,11 @@ class RegionRun:
                 raise await self._gone() from error
             self._look_error = error
             return False
-        is_first, self._members, self._look_error = self._members is None, len(members), None
+        self._members, self._look_error = len(members), None
         self._missing_since = None
         progress = False
         for account in unseen:
             progress |= account.observe(members.get(account.account_id))
-            if is_first:
-                account.before = account.status
         return progress
 
     async def _list_members(self) -> dict[str, MemberDetail]:

@@ -57,7 +57,8 @@ def _packages(values: Iterable[DatasourcePackage | str]) -> tuple[DatasourcePack
 def _removed(values: Iterable[str]) -> tuple[str, ...]:
     removed = list_if_iterable(values)
     _REMOVED(removed, "remove")
-    return tuple(dict.fromkeys(removed))
+    # Ids of lists know their list.
+    return tuple(dict.fromkeys(map(str, removed)))
 
 
 def _tags(values: Mapping[str, str] | None) -> Mapping[str, str]:
@@ -199,9 +200,12 @@ class DesiredState:
         return self.members if isinstance(self.members, ByOrganization) else None
 
     def makes_graph(self, region: str) -> bool:
-        """Return whether a region gets a graph: without accounts, only what there is is changed."""
+        """Return whether a region gets a graph: without accounts, only what there is is changed.
+
+        That is so beside a removal also if none of the accounts is active.
+        """
         accounts = self.accounts[region]
-        return bool(accounts.accounts or accounts.inactive)
+        return bool(accounts.accounts) or bool(accounts.inactive and not self.remove)
 
     def needs_graph(self, region: str) -> bool:
         """Return whether a region without a graph lacks something; members that are to be removed are none there."""

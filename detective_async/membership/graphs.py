@@ -15,6 +15,7 @@ from attrs import Factory, define, field
 from detective_async.api.models.datasources import DatasourcePackage, DatasourcePackageIngestState
 from detective_async.api.models.exceptions import AccessDeniedException, ValidationException
 from detective_async.api.models.members import MemberDetail
+from detective_async.client import polling
 from detective_async.client.client import DetectiveClient
 from detective_async.client.polling import Wait
 from detective_async.errors import DetectiveError
@@ -36,6 +37,8 @@ PAGE_SIZE = 200
 SETTLING = 15.0
 #: What AWS says where a delegation has to wait: as Audit Manager does, a sister service, and of a graph.
 _BUSY = re.compile(r"try again|conflict|being deleted", re.IGNORECASE)
+#: Seconds until a delegation that had to wait is tried again the first time.
+_FIRST_PAUSE_OF_DELEGATION = 1.0
 #: The package that every graph has, and that is part of each list of packages that is sent.
 CORE_PACKAGE = DatasourcePackage.DETECTIVE_CORE
 
@@ -226,6 +229,10 @@ class Step(ABC):
         """Return whether it is worth trying again after an error."""
         return self.execution.is_transient(error)
 
+    def shortest_pause(self, _error: DetectiveError, /) -> float:
+        """Return the seconds for which not to try again after an error."""
+        return 0.0
+
 
 class GraphStep(Step):
     """A change of a graph that exists."""
@@ -274,6 +281,8 @@ class EnableAdministrator(Step):
         self._management = self.execution.client.with_options(
             region=graph.region, credentials=organization.management_credentials
         )
+        # Each refusal is an error in the account's CloudTrail.
+        self._pauses = polling.pauses(self.execution.clock, first=_FIRST_PAUSE_OF_DELEGATION)
 
     async def missing(self) -> Sequence[str]:
         """Look for the administrator and its graph."""
@@ -305,6 +314,10 @@ class EnableAdministrator(Step):
         """Return True also while another delegation settles, or a former graph is being deleted."""
         is_busy = isinstance(error, ValidationException) and _BUSY.search(error.message) is not None
         return is_busy or super().is_transient(error)
+
+    def shortest_pause(self, error: DetectiveError, /) -> float:
+        """Return more seconds after each refusal: all regions wait for the same delegation."""
+        return 0.0 if self.execution.is_transient(error) or is_read(error) else next(self._pauses)
 
 
 class TagGraph(GraphStep):
@@ -475,6 +488,7 @@ async def carry_out(step: Step, wait: Wait) -> None:
         settled_at = execution.clock.monotonic() + (SETTLING if graph.is_new else 0.0)
     failures, kind = graph.failures, step.kind
     while True:
+        shortest = 0.0
         try:
             missing = await step.missing()
             failures.pop(step.reading, None)
@@ -497,7 +511,8 @@ async def carry_out(step: Step, wait: Wait) -> None:
                 raise not_planned(kind, missing)
         except DetectiveError as error:
             step.note_error(error)
-        if not await wait.pause():
+            shortest = step.shortest_pause(error)
+        if not await wait.pause(shortest=shortest):
             # The caller says what has failed.
             raise TimeoutError
 

@@ -1,7 +1,8 @@
 """Compares the desired memberships with the actual ones, and plans the difference."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from datetime import datetime
+from typing import Any, NoReturn
 
 from attrs import evolve, field, frozen
 
@@ -71,6 +72,8 @@ class MembershipPlan(TablesInNotebooks):
     _desired: DesiredState = field(alias="desired", repr=False, eq=False)
     # Region -> its graph when the plan was made.
     _graphs: Mapping[str, str | None] = field(alias="graphs", repr=False, eq=False)
+    # Region -> the members that are to be removed, or would be, with when they were invited: no others are removed.
+    _removed: Mapping[str, Mapping[str, datetime | None]] = field(alias="removed", repr=False, eq=False)
     # That of the last application, which is all that changes of a plan.
     _reports: list[MembershipReport] = field(init=False, factory=list, repr=False, eq=False)
 
@@ -83,6 +86,17 @@ class MembershipPlan(TablesInNotebooks):
     def report(self) -> MembershipReport | None:
         """What the last `apply` that has ended has done, also one that was cancelled; None before the first."""
         return self._reports[-1] if self._reports else None
+
+    def __copy__(self) -> "MembershipPlan":
+        """Return a plan with a report of its own, for the same client."""
+        return evolve(self)
+
+    def __deepcopy__(self, _memo: object) -> "MembershipPlan":
+        # All else of it is immutable.
+        return evolve(self)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a plan cannot be pickled, because its client cannot: plan again")
 
     def __bool__(self) -> bool:
         return bool(self.actions) or any(problem.account_id is None for problem in self.problems)
@@ -100,9 +114,10 @@ class MembershipPlan(TablesInNotebooks):
         """Carry out the plan's actions, and nothing else, as far as they are still necessary; report on every account.
 
         Applying a plan again repeats nothing, and a new plan continues where a cancelled or crashed one stopped. What
-        has become necessary since the plan was made is reported as not planned; nothing is done in a region for which
-        the plan shows no actions because of a problem. Each account is processed further as soon as its invitation is
-        verified, and a failure of one account or region does not stop the others.
+        has become necessary since the plan was made is reported as not planned, also the removal of a member that was
+        removed and added again since; nothing is done in a region for which the plan shows no actions because of a
+        problem. Each account is processed further as soon as its invitation is verified, and a failure of one account
+        or region does not stop the others.
 
         Only the deadline ends waiting for verifications, for what was done to be visible, and for the service to be
         available again. What AWS says of an account is believed after a while, as it may change no more: that it was
@@ -199,6 +214,7 @@ class MembershipPlan(TablesInNotebooks):
                 execution,
                 on_end,
                 blocked=problems.get((region, account_id)),
+                invited_time=self._removed[region].get(account_id),
             )
             for account_id in (*wanted, *others)
         ]
@@ -243,9 +259,10 @@ async def plan_membership(
         members: how accounts become members, and as whom: `ByInvitation` or `ByOrganization`.
         datasource_packages: data source packages to start; others remain as they are.
         tags: tags to set on the graphs; others remain as they are.
-        remove: the ids of accounts to remove where they are members; other members are left alone. `accounts` may be
-            empty then: no graph is made, and a region where none of them is a member needs nothing. Accounts of the
-            organization can be removed, too, and be enabled again by another plan.
+        remove: the ids of accounts to remove where they are members, whether these are invited, enabled or anything
+            else; other members are left alone. `accounts` may be empty then: no graph is made, and a region where none
+            of them is a member needs nothing. Accounts of the organization can be removed, too, and be enabled again by
+            another plan.
         remove_others: whether to remove members that are not among the desired accounts; not together with `remove`.
             By neither of the two is any member removed if any of the accounts is from a list of which lines could not
             be read (see `read_accounts`).
@@ -364,4 +381,5 @@ async def _make(
         client=client,
         desired=evolve(desired, accounts={plan.graph.region: desired.accounts[plan.graph.region] for plan in plans}),
         graphs={plan.graph.region: plan.graph.arn for plan in plans},
+        removed={plan.graph.region: plan.removed for plan in plans},
     )

@@ -1,6 +1,7 @@
 """Reads the regions of a plan, and plans the difference; then what concerns all regions together."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from attrs import define, field
 
@@ -36,6 +37,7 @@ class RegionPlan:
     Attributes:
         caller: the account of the client's credentials; None if it is not known.
         graph: the region's graph.
+        removed: the members that should be removed, with when they were invited.
         error: why the region could not be read; None if it could.
     """
 
@@ -47,6 +49,7 @@ class RegionPlan:
     actions: list[Action] = field(init=False, factory=list)
     problems: list[Problem] = field(init=False, factory=list)
     notes: list[Note] = field(init=False, factory=list)
+    removed: dict[str, datetime | None] = field(init=False, factory=dict)
     error: Exception | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
@@ -142,6 +145,7 @@ class RegionPlan:
         others = [one for one in self.desired.remove if one in members]
         if self.desired.remove_others:
             others = [one for one in members if one not in accounts and one not in given.inactive]
+        self.removed.update((one, members[one].invited_time) for one in others)
         for account_id in (*accounts, *others):
             account, member = accounts.get(account_id), members.get(account_id)
             actions, blocked = foresee(None if account is None else self.desired.member(account), member, facts)
@@ -163,14 +167,16 @@ class RegionPlan:
 
 
 def _prevented(
-    given: RegionAccounts, account_id: str, member: MemberDetail | None, actions: Iterable[Do]
+    given: RegionAccounts, account_id: str, member: MemberDetail | None, actions: Sequence[Do]
 ) -> Blocked | None:
     """Return why the actions for an account must not be carried out, if so."""
     kinds = {one.kind for one in actions}
     if account_id in given.invalid and kinds & _WITH_ADDRESS:
         text = f"its e-mail address in AWS Organizations is none that Detective accepts: {given.invalid[account_id]}"
         return Blocked(Reason.INVALID_ADDRESS, text)
-    if member is None or ActionKind.REMOVE not in kinds or member.status in _NOT_VERIFIED:
+    reasons = {one.reason for one in actions if one.kind is ActionKind.REMOVE}
+    # One that is named is no mistake of the list.
+    if member is None or Reason.NOT_IN_LIST not in reasons or member.status in _NOT_VERIFIED:
         return None
     # Each account of AWS has an address of its own: most likely an id is mistyped.
     same = given.id_by_address.get((member.email_address or "").casefold())
@@ -189,6 +195,7 @@ def notes_on_accounts(desired: DesiredState, administrator_id: str | None) -> li
         account_id: status for accounts in desired.accounts.values() for account_id, status in accounts.inactive.items()
     }
     changed = {str(line): line for accounts in desired.accounts.values() for line in accounts.changed_lines}
+    removed = set(desired.remove)
     notes = [Note(Reason.LINE_CHANGED, text) for text in changed]
     notes += [
         Note(
@@ -197,7 +204,7 @@ def notes_on_accounts(desired: DesiredState, administrator_id: str | None) -> li
             account_id=account_id,
         )
         for account_id, status in inactive.items()
-        if account_id not in desired.remove
+        if account_id not in removed
     ]
     listed = {one.account_id for accounts in desired.accounts.values() for one in accounts.accounts}
     if administrator_id in listed:

@@ -3,6 +3,7 @@
 import enum
 import re
 from collections.abc import Callable, Iterator
+from datetime import datetime
 
 from attrs import Factory, define, evolve, frozen
 
@@ -39,6 +40,7 @@ _PASSING = re.compile(
 #: shorter wait.
 _IN_EFFECT = re.compile(r"already a member|not a member", re.IGNORECASE)
 _HALF_INVITED = "it was removed, but not invited again"
+_OTHER_MEMBERSHIP = "it was removed and added again since the plan was made, which shows no removal of that: plan again"
 
 
 class Phase(enum.Enum):
@@ -66,6 +68,7 @@ class Failure:
         retry_at: when the action may be carried out again, by the clock; None if never.
         until: when a failure that is not repeated counts, by the clock: until then its cause may still disappear,
             because what others have done is not seen yet.
+        is_in_effect: whether AWS says that there was nothing to be done.
     """
 
     kind: ActionKind
@@ -74,6 +77,7 @@ class Failure:
     error: Exception | None = None
     retry_at: float | None = None
     until: float = 0.0
+    is_in_effect: bool = False
 
 
 @define(eq=False)
@@ -86,9 +90,11 @@ class AccountState:
         execution: for the clock, and for what errors mean.
         on_end: called when processing has ended.
         blocked: why the plan does not show what would have to be done for it, if that was said.
+        invited_time: of an account that should be removed, when the member was invited that the plan saw; None if it
+            had no such time.
         phase: where its processing is.
         member: its state when last seen; None if it was not a member.
-        before: its status when first seen.
+        before: its status when first known.
         done: the actions that were carried out for it; `remove` also if it is to be invited again, and is not yet.
         maybe_done: the actions of which nobody knows whether they were carried out, until its state shows it.
         outcome: the problem that processing ended with, and its reason and error; None if there is none.
@@ -102,6 +108,7 @@ class AccountState:
     execution: Execution
     on_end: Callable[["AccountState"], object]
     blocked: Problem | None = None
+    invited_time: datetime | None = None
     phase: Phase = Phase.UNSEEN
     member: MemberDetail | None = None
     before: MemberStatus | None = None
@@ -115,6 +122,7 @@ class AccountState:
     _removed: MemberDetail | None = None
     # The account when AWS was asked to check its volume again.
     _monitored: MemberDetail | None = None
+    _is_known: bool = False
     # Whether its state is known since its last action; whether it was a member in any look since then, and since when
     # it is missing all the same.
     _was_seen: bool = False
@@ -147,6 +155,8 @@ class AccountState:
         previous, self.member, self._was_seen = self.status, member, True
         self._was_member |= member is not None
         self.phase = Phase.SEEN
+        if not self._is_known:
+            self._is_known, self.before = True, self.status
         if self.status == previous:
             return False
         self.failure = self._pauses = None
@@ -194,7 +204,9 @@ class AccountState:
     def fail(self, kind: ActionKind, error: DetectiveError) -> None:
         """Record an error; the state is looked at before the next decision."""
         retry_at = self._next_attempt() if self.execution.is_transient(error) else None
-        self.failure = Failure(kind, reason_of(error), error_text(error), error, retry_at)
+        # What an earlier request without a response has done may be seen later.
+        until = self._now + SETTLING if kind in self.maybe_done else 0.0
+        self.failure = Failure(kind, reason_of(error), error_text(error), error, retry_at, until)
         self.phase = Phase.UNSEEN
 
     def note_unknown(self, kind: ActionKind) -> None:
@@ -205,12 +217,14 @@ class AccountState:
     def refuse(self, kind: ActionKind, reason: str | None) -> None:
         """Record that AWS left the account unprocessed."""
         text = without_request_id(message_text(reason, ())) or "no reason given"
+        is_in_effect = _IN_EFFECT.search(text) is not None
         self.failure = Failure(
             kind,
             Reason.REFUSED,
             f"{kind}: AWS left the account unprocessed: {text}",
             retry_at=self._next_attempt() if _PASSING.search(text) else None,
-            until=self.execution.wait.deadline if _IN_EFFECT.search(text) else self._now + SETTLING,
+            until=self.execution.wait.deadline if is_in_effect else self._now + SETTLING,
+            is_in_effect=is_in_effect,
         )
         self.phase = Phase.UNSEEN
 
@@ -231,7 +245,9 @@ class AccountState:
         if self.failure is not None:
             text, error = self.failure.text, self.failure.error
         done = f"{str(self.done[-1])!r} was done" if self.done and not self._half_done and text is None else ""
-        if self._was_seen:
+        if self.desired is None and self._missing_since is not None:
+            seen = f"the account was not among the members, which is believed after {SETTLING:g} s"
+        elif self._was_seen:
             is_or_was = "was" if self.maybe_done else "is"
             seen = f"{done and f'{done}, but '}the account {is_or_was} {describe_status(self.member)}"
         else:
@@ -335,6 +351,8 @@ class AccountState:
                 self.end(str(stopped), stopped.reason)
             else:
                 self.end(problem.text, problem.reason, problem.error)
+        elif kind is ActionKind.REMOVE and self.member is not None and self.member.invited_time != self.invited_time:
+            self.end(_OTHER_MEMBERSHIP, Reason.NOT_PLANNED)
         elif failure is None or failure.kind is not kind:
             return kind
         elif failure.retry_at is not None:
@@ -360,11 +378,19 @@ class AccountState:
 
     def _is_missing_by_mistake(self) -> bool:
         """Return whether it may be a member all the same: a look may miss one while others come and go, or be late."""
-        was_removed = self.failure is not None and self.failure.kind is ActionKind.REINVITE
-        if self.desired is None or was_removed or (self.member is None and self._invited is None):
+        failure = self.failure
+        if self.desired is None:
+            # The plan has seen it, so that only AWS's own word is believed at once.
+            if failure is not None and failure.is_in_effect:
+                return False
+        elif (failure is not None and failure.kind is ActionKind.REINVITE) or (
+            self.member is None and self._invited is None
+        ):
             return False
         if self._missing_since is None:
             self._missing_since = self._now
+        if self.desired is None:
+            return self._now < self._missing_since + SETTLING
         if not self._was_member or self._now < self._missing_since + SETTLING:
             return True
         if self._invited is None:

@@ -45,6 +45,7 @@ class FakeCaller:
     outcomes: list[Any]
     asked: list[str] = field(factory=list)
     default_credentials: CredentialsProvider = field(factory=EnvironmentCredentials)
+    client_credentials: CredentialsProvider = field(factory=EnvironmentCredentials)
     fetch_timeout: float | None = None
 
     def now(self) -> float:

@@ -161,6 +161,36 @@ def test_unknown_keywords_are_pythons_own_error() -> None:
         DetectiveClient(region="eu-west-1").with_options(endpoint_url="http://localhost")  # type: ignore[call-arg]
 
 
+@pytest.mark.parametrize(
+    ("keyword", "hint"),
+    [
+        ("max_attempts", "; use retry=RetryPolicy(max_attempts=...)"),
+        ("connect", "; use timeouts=Timeouts(connect=...)"),
+        ("timeout", "; did you mean timeouts?"),
+        ("endpoint", "; did you mean endpoint_url?"),
+        ("regoin", "; did you mean region?"),
+        ("colour", ""),
+    ],
+)
+def test_a_misspelt_keyword(keyword: str, hint: str) -> None:
+    """The error says which argument may be meant, or whose it is, for clients and for fleets."""
+    wrong: dict[str, Any] = {keyword: 3}
+    for make in (DetectiveClient, functools.partial(DetectiveFleet, [Target("111122223333", "eu-west-1")])):
+        with pytest.raises(TypeError) as caught:
+            make(**wrong)
+        assert str(caught.value).endswith(f"() got an unexpected keyword argument {keyword!r}{hint}")
+
+
+def test_a_misspelt_keyword_of_with_options() -> None:
+    """Only its own arguments may be meant."""
+    client = DetectiveClient(region="eu-west-1", credentials=KEYS)
+    for keyword, hint in (("regoin", "; did you mean region?"), ("endpoint", "")):
+        wrong: dict[str, Any] = {keyword: None}
+        with pytest.raises(TypeError) as caught:
+            client.with_options(**wrong)
+        assert str(caught.value) == f"with_options() got an unexpected keyword argument {keyword!r}{hint}"
+
+
 @pytest.mark.parametrize("region", ["xx-place-1", "ap-southeast-12", "us-gov-west-1", "mars-1"])
 def test_regions_of_tomorrow(region: str) -> None:
     """A region that this release does not know has its endpoint; a server of another maker has any name."""

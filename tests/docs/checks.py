@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import tomllib
+from codeop import CommandCompiler
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -92,3 +93,19 @@ def _is_action(action: str) -> bool:
 def action_of(operation: str) -> str:
     """Return the name of the action that allows an operation."""
     return "ListOrganizationAdminAccount" if operation == "ListOrganizationAdminAccounts" else operation
+
+
+def refused_by_console(text: str) -> str | None:
+    """Return the first line that `python -m asyncio` refuses if a text is pasted into it; None if there is none."""
+    compiler = CommandCompiler()
+    compiler.compiler.flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    waiting: list[str] = []
+    for line in [*text.splitlines(), ""]:
+        waiting.append(line)
+        try:
+            code = compiler("\n".join(waiting), "<console>", "single")
+        except SyntaxError:
+            return line
+        if code is not None:
+            waiting.clear()
+    return None

@@ -36,6 +36,7 @@ EXAMPLES = examples()
 
 #: Example -> a part of its output in the world of the how-tos, or of its server's answer.
 OUTPUTS = {
+    "detective_async": f"{GRAPH}\n",
     "detective_async.DetectiveClient": f"{MEMBER} ENABLED\n",
     "detective_async.DetectiveFleet": f"{MEMBER} in us-east-1 succeeded ListGraphsResponse(",
     "detective_async.FleetStream": f"{MEMBER} us-east-1 777788889999 ENABLED\n",

@@ -9,7 +9,8 @@ import pytest
 from support.fences import read_blocks
 
 from detective_async.testing import SimulatorThread
-from docs.pages import DOCS, NOT_RUN, PAGES, WORLD, contents, readings
+from docs.checks import refused_by_console
+from docs.pages import DOCS, MOVING, NOT_RUN, PAGES, WORLD, contents, readings
 from docs.reader import reading
 
 pytestmark = [pytest.mark.slow, pytest.mark.once]
@@ -40,6 +41,8 @@ async def test_the_blocks_of_a_page_work(
         # The page tells the reader to download it.
         shutil.copy(WORLD, folder)
     monkeypatch.chdir(folder)
+    # As in `python -m asyncio`: snippets import the files of their page.
+    monkeypatch.syspath_prepend(folder)
     blocks = [block for page in READINGS[name] for block in read_blocks(page)]
     if shutil.which("curl") is None and any("$ curl " in block.text for block in blocks):
         pytest.skip("curl is not installed")
@@ -60,3 +63,29 @@ def test_every_page_is_in_a_table_of_contents_once() -> None:
     """Every page can be reached from the first one."""
     listed = [page for index in PAGES for page in contents(index)]
     assert sorted([*listed, DOCS / "index.md"]) == PAGES
+
+
+def test_the_blocks_can_be_pasted_line_by_line() -> None:
+    """Into `python -m asyncio` of Python 3.11: a line that is complete is run, before the next one is known.
+
+    So there is a blank line after each indented block, and none within a class.
+    """
+    for page in PAGES:
+        # The code of that page is not for pasting.
+        for block in read_blocks(page) if page != MOVING else ():
+            if block.language == "python" and not block.caption:
+                assert refused_by_console(block.text) is None, f"{block}: {refused_by_console(block.text)}"
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ("for _ in ():\n    pass\n\nprint()\n", None),
+        ("async with lock:\n    await work()\n", None),
+        ("for _ in ():\n    pass\nprint()\n", "print()"),
+        ("class Two:\n    one = 1\n\n    two = 2\n", "    two = 2"),
+    ],
+)
+def test_what_a_console_refuses(text: str, refused: str | None) -> None:
+    """What ends a block is the blank line after it."""
+    assert refused_by_console(text) == refused

@@ -123,12 +123,13 @@ async def test_one_region_first(sim: DetectiveSimulator, client: DetectiveClient
 async def test_a_delegation_that_settles(
     sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any]
 ) -> None:
-    """While the first delegation settles, the others are refused; that is waited out."""
+    """While the first delegation settles, the others are refused; that is waited out, with ever fewer requests."""
     sim.set_delegation_delay(50)
     plan = await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE, "eu-central-1"], **management)
     report = await plan.apply()
     assert report.ok
     assert {region.done for region in report.regions} == {("enable administrator",)}
+    assert writes(sim)["EnableOrganizationAdminAccount"] <= 1 + 2 * 10
 
 
 async def test_a_first_region_that_fails(

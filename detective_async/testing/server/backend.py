@@ -237,7 +237,7 @@ class Backend:
 
 
 def _check_region(region: str) -> None:
-    """Refuse a region that AWS does not have, in AWS's words; the simulator adds which one may be meant."""
+    """Refuse a region whose name looks mistyped, in AWS's words; the simulator adds which one may be meant."""
     if not is_region(region):
         meant = " or ".join(nearest(region, known_regions()))
         hint = f" Did you mean {meant}?" if meant else ""

@@ -98,7 +98,11 @@ COMMON = Parity(
             "A region that is not opted in to, by any account or by one: UnrecognizedClientException.",
             SEEN_CLOSED_REGION,
         ),
-        Fact("A region that does not exist: InvalidSignatureException, with the region that may be meant.", SIGNATURES),
+        Fact(
+            "A region whose name looks mistyped: InvalidSignatureException, with the region that may be meant. Other "
+            "names that botocore does not know are accepted.",
+            SIGNATURES,
+        ),
         Fact("An account that is not activated: OptInRequired.", COMMON_ERRORS),
         Fact("A suspended or closed account: its keys are not accepted.", INFERRED),
         Fact("An account that is suspended stays a member, with its status.", INFERRED),
