@@ -18,6 +18,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from attrs import define, field
@@ -40,7 +41,7 @@ COLUMNS = 120
 ONBOARD = ("onboard", "accounts.csv", "--regions", ",".join(REGIONS), "--role-name", ROLE, "--yes")
 COVERAGE = ("coverage", "--accounts", "accounts.csv", "--regions", ",".join(REGIONS))
 INVESTIGATE = ("investigate", "--findings", "finding.json", "--regions", REGIONS[0])
-#: A finding of Security Hub.
+#: A finding of Security Hub, but for when it was seen.
 FINDING = {
     "SchemaVersion": "2018-10-08",
     "Id": "example-finding",
@@ -134,7 +135,9 @@ def play(sim: SimulatorThread, screen: Screen) -> None:
     """Run the commands, and check what they have done."""
     accounts = screen.folder / "accounts.csv"
     accounts.write_text(first_list())
-    (screen.folder / "finding.json").write_text(json.dumps(FINDING))
+    (screen.folder / "finding.json").write_text(
+        json.dumps({**FINDING, "LastObservedAt": datetime.now(UTC).isoformat()})
+    )
     prepare(sim)
     bad, all_rows = len(MOVED), len(REGIONS) * len(MEMBERS)
     good = len(MEMBERS) - len(BAD_LINES) - bad

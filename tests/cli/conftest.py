@@ -152,6 +152,14 @@ def _read(descriptor: int) -> bytes:
         return b""
 
 
+@pytest.fixture(autouse=True)
+def as_in_the_foreground() -> Iterator[None]:
+    """SIGINT as programs find it, also where the tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Program]:
     """The command as the administrator of the demo's world."""

@@ -622,15 +622,6 @@ def test_sigterm_is_as_ctrl_c(onboard: Onboard, sigint: signal.Handlers) -> None
     assert lines[-2:] == ["run the same command again to continue", "detective-async: terminated"]
 
 
-@pytest.fixture
-def as_at_the_start() -> Iterator[None]:
-    """SIGINT as programs find it, also where the tests run in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("as_at_the_start")
 def test_an_interrupted_removal(onboard: Onboard, monkeypatch: pytest.MonkeyPatch) -> None:
     """There is a report, and the same command goes on, until all is done and it says so."""
     assert onboard().code == 0
@@ -716,7 +707,6 @@ def test_a_removal_without_a_response(onboard: Onboard) -> None:
     assert [(one["done"], one["maybe_done"], one["after"]) for one in rows] == [(["remove"], [], None)] * 2
 
 
-@pytest.mark.usefixtures("as_at_the_start")
 def test_a_signal_after_the_last_change(onboard: Onboard, monkeypatch: pytest.MonkeyPatch) -> None:
     """The report is whole, and nothing is to be done again."""
     signal_after(monkeypatch, MembershipPlan, signal.SIGINT)
