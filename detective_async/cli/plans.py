@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from detective_async.cli.exits import DONE, FAILED, CommandError, failing
@@ -83,13 +84,12 @@ async def carry_out(
             report = await work
         except asyncio.CancelledError:
             if plan.report is not None:
-                try:
-                    _write_report(results, plan.report, job)
-                except BrokenPipeError:
-                    pass
-                except CommandError as error:
-                    # The exit code is that of the interruption.
-                    job.say(str(error), always=True)
+                # The exit code is that of the interruption.
+                with suppress(BrokenPipeError):
+                    try:
+                        _write_report(results, plan.report, job)
+                    except CommandError as error:
+                        job.say(str(error), always=True)
             job.say("run the same command again to continue")
             raise
         # Within the client: a signal while that is being closed must not lose it.

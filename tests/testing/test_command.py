@@ -279,6 +279,18 @@ def test_a_failed_dump_is_reported(
     assert capsys.readouterr().err.splitlines()[-1].endswith("state.json: No space left on device")
 
 
+def test_a_standard_output_that_is_full(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is served, whose address nobody would learn: the exit code is 1, and one line has the reason."""
+
+    def full(_: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(sys.stdout, "write", full)
+    assert run_and_signal(["--port", "0"]) == 1
+    reason = "standard output: No space left on device"
+    assert capsys.readouterr().err == f"python -m detective_async.testing: {reason}\n"
+
+
 def error_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     """Run the program with arguments that must fail before it serves; return its one line."""
     assert main(list(arguments)) == 2
