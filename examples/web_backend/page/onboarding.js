@@ -15,8 +15,8 @@ const WORDS = { running: "Running", done: "Done", failed: "Failed", stopped: "St
 const KINDS = { running: "wait", done: "good", failed: "bad", stopped: "wait", lost: "bad" };
 
 // What was typed. `off`: the regions that are not wanted, so that a new region is.
-// `left`: how many of the lines a job has left.
-const EMPTY = { administrator: "", off: [], csv: "", left: 0 };
+// `leftLines`: the lines that a job has left.
+const EMPTY = { administrator: "", off: [], csv: "", leftLines: [] };
 const form = recall("onboarding", EMPTY);
 let earlier = recall("onboarding-earlier", { form: null }).form; // what was typed before a link filled in the form
 let plan = null; // the answer, and under `form` what it was asked with
@@ -34,6 +34,8 @@ const isEdited = () => plan !== null && plan.form !== asSent();
 function edit(changes) {
   const was = isEdited();
   Object.assign(form, changes);
+  // Those of a list that was replaced are of no interest.
+  if (!changes.leftLines) form.leftLines = form.leftLines.filter((line) => linesOf(form.csv).includes(line));
   remember("onboarding", form);
   if (!was && isEdited()) announce("The plan below no longer belongs to this form.");
   // At once: the browser checks what is in the form when it is sent.
@@ -92,7 +94,8 @@ function putBack() {
 }
 
 const linesOf = (csv) => csv.split(/\r\n|\r|\n/);
-const idOf = (line) => digitsOf(line.split(",")[0]);
+// The server takes other separators, quotes and another order of columns, too.
+const idOf = (line) => line.replace(/["']/g, "").split(/[,;\t]/).map(digitsOf).find(isAccount) ?? "";
 const lineCount = (csv) => linesOf(csv).filter((line) => line.trim()).length;
 
 // ---- the plan
@@ -100,6 +103,7 @@ const lineCount = (csv) => linesOf(csv).filter((line) => line.trim()).length;
 async function makePlan() {
   problems.plan = null;
   problems.apply = null;
+  form.leftLines = [];
   const sent = { form: asSent(), administrator: administratorOf(), from: placeNow() };
   const body = { AdministratorId: sent.administrator, Regions: regionsOf(), Csv: form.csv };
   plan = null;
@@ -154,7 +158,8 @@ async function applyPlan() {
     const started = await call("api/onboarding/jobs", { method: "POST", body });
     outdate();
     if (plan === applied) plan = null;
-    remember("applied", { id: started.JobId, accounts: applied.AccountIds ?? [] });
+    const bad = (applied.Lines ?? []).map((one) => one.Line);
+    remember("applied", { id: started.JobId, accounts: applied.AccountIds ?? [], bad, form: applied.form });
     if (placeNow() === from) go("onboarding", [started.JobId]);
     else notify({ text: `The plan for administrator ${applied.AdministratorId} is being applied.`, href: link("onboarding", [started.JobId]), label: "Show the progress" });
   } catch (error) {
@@ -167,25 +172,31 @@ async function applyPlan() {
   }
 }
 
-// The lines of the accounts that a job of this tab has done leave the form; the others stay, to be corrected or planned
-// again. The regions of a plan that is done are not those of the next one.
+// The lines of the accounts that a job of this tab has done leave the form, unless that is another one by now; the others
+// stay, to be corrected or planned again. The regions of a plan that is done are not those of the next one.
 function settle({ id, data, rows }) {
-  const applied = recall("applied", { id: null, accounts: [] });
+  const applied = recall("applied", { id: null, accounts: [], bad: [], form: null });
   if (applied.id !== id) return;
   remember("applied", {});
+  if (applied.form !== asSent()) return;
   const failed = failedAccounts(rows);
   const isKnownOf = data.State === "done" || rows.length > 0;
   const done = new Set(isKnownOf ? applied.accounts.filter((account) => !failed.has(account)) : []);
-  const left = linesOf(form.csv).filter((line) => line.trim() && !done.has(idOf(line)));
-  edit({ csv: left.join("\n"), off: failed.size || !done.size ? form.off : [], left: left.length });
+  const lines = linesOf(form.csv);
+  // A heading and comments have no account, and are no lines with errors: they stay with the lines that need them.
+  const isLeft = lines.map((line, index) => (idOf(line) ? !done.has(idOf(line)) : applied.bad.includes(index + 1)));
+  const leftLines = lines.filter((_, index) => isLeft[index]);
+  const kept = lines.filter((line, index) => leftLines.length && line.trim() && (isLeft[index] || !idOf(line)));
+  edit({ csv: kept.join("\n"), off: failed.size || !done.size ? form.off : [], leftLines });
 }
 
 const failedAccounts = (rows) => new Set(rows.filter((one) => one.Problem).map((one) => one.AccountId));
 
 // How many of the accounts in the form the job has not done, as far as that is known.
-function notDone({ rows, gone }) {
-  const failed = failedAccounts(rows);
-  return linesOf(form.csv).filter((line) => isAccount(idOf(line)) && (gone || failed.has(idOf(line)))).length;
+function notDone({ id, rows, gone }) {
+  const applied = recall("applied", { id: null, accounts: [] });
+  const wanted = gone ? new Set(applied.id === id ? applied.accounts : []) : failedAccounts(rows);
+  return new Set(linesOf(form.csv).map(idOf).filter((account) => wanted.has(account))).size;
 }
 
 // What cannot be taken back.
@@ -435,9 +446,9 @@ export function Onboarding() {
         </fieldset>
         <p class="field">
           <label for="plan-csv">Accounts, one per line: the account id, a comma, the e-mail address of its root user</label>
-          <textarea id="plan-csv" rows="8" required spellcheck="false" autocomplete="off" placeholder="123456789012,root@example.com" value=${form.csv} onInput=${(event) => edit({ csv: event.target.value, left: event.target.value.trim() ? form.left : 0 })}></textarea>
+          <textarea id="plan-csv" rows="8" required spellcheck="false" autocomplete="off" placeholder="123456789012,root@example.com" value=${form.csv} onInput=${(event) => edit({ csv: event.target.value })}></textarea>
         </p>
-        ${form.left > 0 && form.csv.trim() && html`<p class="field" id="plan-left">${some(form.left, "line")} of the latest plan ${form.left === 1 ? "is" : "are"} not done: correct what is wrong, and show the plan again.</p>`}
+        ${form.leftLines.length > 0 && html`<p class="field" id="plan-left">${some(form.leftLines.length, "line")} of the latest plan ${form.leftLines.length === 1 ? "is" : "are"} not done: correct what is wrong, and show the plan again.</p>`}
         ${earlier && html`<p class="field" id="plan-earlier">The form is for this account alone; your earlier list of ${some(lineCount(earlier.csv), "line")} is put aside. <button type="button" onClick=${putBack}>Put it back</button></p>`}
         ${!settings.Accepts && html`<p class="quiet">The accounts are invited, and have to accept the invitation themselves.</p>`}
         <p class="buttons">

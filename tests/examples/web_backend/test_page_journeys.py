@@ -962,6 +962,49 @@ async def test_only_what_is_done_leaves_the_form(url: str, page: Page, api: Page
     await expect(box).to_be_focused()
 
 
+@pytest.mark.parametrize(
+    ("csv", "left"),
+    [
+        (f'"{ACCOUNT}","a@example.com"', ""),
+        (f"{ACCOUNT};a@example.com", ""),
+        (f"Email,AccountId\n# ours\na@example.com,{ACCOUNT}", ""),
+        (f"Email,AccountId\na@example.com,{ACCOUNT}\nb@example.com,5555", "Email,AccountId\nb@example.com,5555"),
+    ],
+)
+async def test_what_is_done_leaves_a_form_of_any_format(
+    url: str, page: Page, api: PageApi, csv: str, left: str
+) -> None:
+    """Quotes, other separators and columns in another order, as the server reads them; a heading stays if needed."""
+    lines = [{"Line": 3, "Problem": "no id"}] if left else []
+    api.answers["POST onboarding/plans"] = value(plan(Lines=lines), 201)
+    api.answers["POST onboarding/jobs"] = value(job(), 202)
+    api.answers[f"onboarding/jobs/{JOB_ID}/events"] = job_events(("report", job()))
+    await page.goto(f"{url}/#onboarding")
+    await fill_plan(page, url, csv)
+    await page.locator("#plan-apply").click()
+    await expect(page.locator("#job-status")).to_contain_text("Done")
+    await expect(page.get_by_label("Accounts, one per line")).to_have_value(left)
+    await expect(page.locator("#plan-left")).to_have_count(1 if left else 0)
+
+
+async def test_a_form_for_others_keeps_its_lines(url: str, page: Page, api: PageApi) -> None:
+    """What a job has done for one administrator leaves no form that is meant for another one by then."""
+    csv = f"{ACCOUNT},a@example.com"
+    api.answers["POST onboarding/plans"] = value(plan(), 201)
+    api.answers["POST onboarding/jobs"] = value(job(), 202)
+    api.answers[f"onboarding/jobs/{JOB_ID}/events"] = silence
+    await page.goto(f"{url}/#onboarding")
+    await fill_plan(page, url, csv)
+    await page.locator("#plan-apply").click()
+    await expect(page.locator("#job-title")).to_be_visible()
+    await administrator(page).select_option(ADMINISTRATORS[1])
+    api.answers[f"onboarding/jobs/{JOB_ID}/events"] = job_events(("report", job()))
+    await page.reload()
+    await expect(page.locator("#job-status")).to_contain_text("Done")
+    await expect(page.get_by_label("Accounts, one per line")).to_have_value(csv)
+    await expect(page.locator("#plan-left")).to_have_count(0)
+
+
 async def test_a_double_click_reaches_nothing_that_came_meanwhile(url: str, page: Page) -> None:
     """A click of several counts only for what was there at the first one."""
     await page.goto(f"{url}/#members")
