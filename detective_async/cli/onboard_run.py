@@ -84,13 +84,17 @@ class Onboarding:
                 plan = await self._plan(client, listed)
             except ParameterError as error:
                 raise option_error(error) from None
+            if self.removed and not plan.problems and not any(plan._graphs.values()):  # noqa: SLF001 - of our own class
+                # Most likely the wrong profile, and without a row nothing else would say so.
+                text = "the account has no graph in any of these regions: check whose credentials these are"
+                job.say(text, always=True)
             if self.dry_run:
                 return write_dry_run(plan, self._results_of_plan(plan), job)
             lines = (str(plan), *self._remarks(plan.actions))
             job.say("\n".join(lines), always=bool(plan.actions) and not self.yes)
             if plan.actions:
                 self._confirm(plan.actions)
-            return await carry_out(plan, job, self._apply(plan), self._results_of)
+            return await carry_out(plan, job, self._apply(plan), lambda report: self._results(report_in_words(report)))
 
     async def _apply(self, plan: MembershipPlan) -> MembershipReport:
         with progress_bar("removing" if self.removed else "onboarding", quiet=self.job.quiet) as progress:
@@ -190,14 +194,6 @@ class Onboarding:
         lines = [{"line": one.line, "problem": one.text} for one in bad]
         summary = [f"{count(len(bad), 'line')} of the list could not be read"] if bad else []
         return {"ok": ok and not bad, "bad_lines": lines}, summary
-
-    def _results_of(self, report: MembershipReport) -> Results:
-        if self.removed and report.ok and not any(region.graph_arn for region in report.regions):
-            # Most likely the wrong profile, and without a row nothing else would say so.
-            self.job.say(
-                "the account has no graph in any of these regions: check whose credentials these are", always=True
-            )
-        return self._results(report_in_words(report))
 
     def _results(self, report: MembershipReport) -> Results:
         document = report.to_dict()

@@ -127,8 +127,9 @@ def _run_and_write(arguments: Sequence[str] | None) -> int:
         code = _run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
+        # What came first was said: an interruption.
         _discard(sys.stdout)
-        return FAILED
+        return code or FAILED
     except OSError as error:
         # If the command has failed, it has said why: most likely because of the same.
         if code == DONE:

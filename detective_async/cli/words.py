@@ -61,17 +61,15 @@ def option_error(error: ParameterError) -> CommandError:
 
 def _reworded(things: Sequence[T], field: str, *, has_remedies: bool = True) -> tuple[T, ...]:
     removals = sum(one.reason is Reason.REMOVAL_NOT_CONFIRMED for one in things)
-    # All of them, or none.
-    confirmation = (
-        f"it is not in the list, and would be removed: --max-removals {removals} removes "
-        f"{count(removals, 'membership')}"
-    )
-    sentences = {**_SENTENCES, Reason.REMOVAL_NOT_CONFIRMED: confirmation}
 
     def text_of(one: T) -> str | None:
         text: str | None = getattr(one, field)
+        if one.reason is Reason.REMOVAL_NOT_CONFIRMED:
+            # All of them, or none. Before the colon is why it would be removed.
+            why, *_ = str(text).partition(":")
+            return f"{why}: --max-removals {removals} removes {count(removals, 'membership')}"
         if one.error is None:
-            return sentences.get(one.reason, text)
+            return _SENTENCES.get(one.reason, text)
         remedy = remedy_for(one.error) if has_remedies else None
         # That of a plan is in its report, too.
         return text if remedy is None or remedy in str(text) else f"{text}; {remedy}"

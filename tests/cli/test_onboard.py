@@ -545,10 +545,11 @@ def test_one_member_is_removed(onboard: Onboard) -> None:
 
 
 def test_a_removal_by_whom_has_no_graph(onboard: Onboard) -> None:
-    """Most likely the wrong profile: it is said, also with --quiet and rows alone."""
-    ended = onboard.program("onboard", "--remove", MEMBERS[0], "--yes", "--quiet", "--output", "csv")
-    text = "the account has no graph in any of these regions: check whose credentials these are\n"
-    assert (ended.code, ended.err) == (0, text)
+    """Most likely the wrong profile: it is said, also with --quiet and rows alone, and before anything is done."""
+    for more in ("--yes", "--dry-run"):
+        ended = onboard.program("onboard", "--remove", MEMBERS[0], more, "--quiet", "--output", "csv")
+        text = "the account has no graph in any of these regions: check whose credentials these are\n"
+        assert (ended.code, ended.err) == (0, text)
 
 
 def test_more_removals_than_allowed(onboard: Onboard) -> None:
@@ -556,7 +557,10 @@ def test_more_removals_than_allowed(onboard: Onboard) -> None:
     assert onboard().code == 0
     onboard.sim.forget_requests()
     arguments = ["onboard", "--regions", ",".join(REGIONS), "--remove", MEMBERS[0], "--yes", "--max-removals"]
-    assert (onboard.program(*arguments, "1").code, onboard.changes) == (1, [])
+    ended = onboard.program(*arguments, "1", "--output", "json")
+    assert (ended.code, onboard.changes) == (1, [])
+    texts = {one["problem"] for one in json.loads(ended.out)["rows"]}
+    assert texts == {"it would be removed: --max-removals 2 removes 2 memberships"}
     assert (onboard.program(*arguments, "2").code, onboard.changes) == (0, ["DeleteMembers"] * 2)
 
 
