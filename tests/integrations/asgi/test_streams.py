@@ -272,11 +272,12 @@ async def test_deadline_while_writing(stream: Stream, base: bool, caplog: pytest
 
     So it is under a `BaseHTTPMiddleware`, which would complete any response that ends without an exception.
     """
-    items = Items(size=100_000)
+    # So large that buffers are full long before the time is up, also on a busy machine.
+    items = Items(size=1_000_000)
     app = Starlette(routes=[Route("/", streaming(stream, items))])
     if base:
         app.add_middleware(BaseHTTPMiddleware, dispatch=lambda request, call_next: call_next(request))
-    app.add_middleware(DetectiveMiddleware, idle_client(), deadline=0.3)
+    app.add_middleware(DetectiveMiddleware, idle_client(), deadline=1.0)
     async with serving(app) as site, requesting(site) as client:
         await until(lambda: items.ended, "the time is up")
         response = await read_all(client)
