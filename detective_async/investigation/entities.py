@@ -242,7 +242,7 @@ class FindingEntities(TablesInNotebooks):
 
 def is_entity(arn: str) -> bool:
     """Return whether an ARN is that of an IAM user or role, and not a list of ARNs, which has the form of a path."""
-    return _ENTITY.fullmatch(arn) is not None and ",arn:" not in arn
+    return _ENTITY.fullmatch(arn) is not None and "arn:" not in arn.removeprefix("arn:")
 
 
 def key_of(arn: str) -> tuple[str | None, str | None, str | None]:

@@ -225,7 +225,9 @@ def test_an_arn_with_what_iam_does_not_allow(name: str) -> None:
 
 def test_several_arns_in_one_text() -> None:
     """They have the form of one with a long path, and are none."""
-    assert summary(asff(resource("AwsIamRole", f"{ROLE},{USER}"))) == ([], [f"malformed: {ROLE},{USER}"])
+    for separator in ",;":
+        listed = f"{ROLE}{separator}{USER}"
+        assert summary(asff(resource("AwsIamRole", listed))) == ([], [f"malformed: {listed}"])
 
 
 def test_a_session_that_is_a_resource() -> None:
