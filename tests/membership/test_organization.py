@@ -10,12 +10,10 @@ from support.virtual_time import in_virtual_time
 from detective_async import (
     AccessDeniedException,
     Account,
-    Clock,
     CreateMembersResponse,
     DetectiveClient,
     ParameterError,
     ServiceError,
-    Timeouts,
 )
 from detective_async.client.polling import Wait
 from detective_async.membership import Action, ActionKind, ByInvitation, ByOrganization, Reason, plan_membership
@@ -33,6 +31,7 @@ from membership.worlds import (
     address,
     administrator,
     check_contract,
+    empty_in_loop_time,
     graph,
     load_world,
     member,
@@ -153,18 +152,7 @@ async def test_a_first_region_that_fails(
 @in_virtual_time
 async def test_a_first_region_that_hangs() -> None:
     """It keeps the others back for half of the time at most; of these, again, one delegates first."""
-    loop = asyncio.get_running_loop()
-    clock = Clock(time=lambda: 1_800_000_000 + loop.time(), monotonic=loop.time, random=lambda: 0.5)
-    async with (
-        DetectiveSimulator(wall_clock=clock.time) as sim,
-        DetectiveClient(
-            region=REGION,
-            endpoint_url=sim.url,
-            credentials=sim.account(ADMINISTRATOR),
-            clock=clock,
-            timeouts=Timeouts(read=None, attempt=None, total=None),
-        ) as client,
-    ):
+    async with empty_in_loop_time() as (sim, client):
         sim.organization(MANAGEMENT, [ADMINISTRATOR, ONE, TWO, THREE])
         sim.set_read_lag(4, ["ListGraphs", "ListOrganizationAdminAccounts"])
         members = ByOrganization(management_credentials=sim.account(MANAGEMENT), administrator_id=ADMINISTRATOR)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from detective_async import DatasourcePackage, DetectiveClient
+from detective_async import Credentials, DatasourcePackage, DetectiveClient
 from detective_async.membership import (
     AccountReport,
     ActionKind,
@@ -351,6 +351,17 @@ async def test_teardown_with_the_keys_of_another_account(sim: DetectiveSimulator
     assert not report.ok
 
 
+def exchanging(keys: list[Credentials], others: Credentials) -> type[DetectiveClient]:
+    """Return a client that has the keys of another account from its first DeleteGraph on."""
+
+    class Exchanges(DetectiveClient):
+        async def delete_graph(self, graph_arn: str) -> None:
+            keys[0] = others
+            await super().delete_graph(graph_arn)
+
+    return Exchanges
+
+
 async def test_teardown_while_the_keys_are_exchanged(sim: DetectiveSimulator) -> None:
     """A graph that is not found with the keys of another account is not said to be gone."""
     load_world(sim, graph(), accounts=KNOWN)
@@ -359,12 +370,7 @@ async def test_teardown_while_the_keys_are_exchanged(sim: DetectiveSimulator) ->
     async def provider() -> Any:
         return keys[0]
 
-    class Exchanges(DetectiveClient):
-        async def delete_graph(self, graph_arn: str) -> None:
-            keys[0] = sim.account(ONE)
-            await super().delete_graph(graph_arn)
-
-    async with administrator(sim, Exchanges) as original:
+    async with administrator(sim, exchanging(keys, sim.account(ONE))) as original:
         client = original.with_options(credentials=provider)
         teardown = await plan_teardown(client, regions=[REGION])
         sim.inject(Fault(Failure(404, "ResourceNotFoundException", "no such graph"), "DeleteGraph"))
@@ -383,12 +389,7 @@ async def test_teardown_while_sts_does_not_say_whose_the_keys_are(sim: Detective
     async def provider() -> Any:
         return evolve(keys[0], account_id=None)
 
-    class Exchanges(DetectiveClient):
-        async def delete_graph(self, graph_arn: str) -> None:
-            keys[0] = sim.account(ONE)
-            await super().delete_graph(graph_arn)
-
-    async with administrator(sim, Exchanges) as original:
+    async with administrator(sim, exchanging(keys, sim.account(ONE))) as original:
         client = original.with_options(credentials=provider)
         teardown = await plan_teardown(client, regions=[REGION])
         sim.inject(Fault(Failure(404, "ResourceNotFoundException", "no such graph"), "DeleteGraph", count=None))

@@ -83,6 +83,14 @@ async def plan_and_apply(client: DetectiveClient, accounts: Iterable[Account], *
 @asynccontextmanager
 async def in_loop_time(*members: Mapping[str, Any]) -> AsyncIterator[tuple[DetectiveSimulator, DetectiveClient]]:
     """Yield a simulator with a graph and a client, both on the event loop's clock."""
+    async with empty_in_loop_time() as (sim, client):
+        load_world(sim, graph(*members))
+        yield sim, client
+
+
+@asynccontextmanager
+async def empty_in_loop_time() -> AsyncIterator[tuple[DetectiveSimulator, DetectiveClient]]:
+    """Yield a simulator of which nothing is set and a client, both on the event loop's clock."""
     loop = asyncio.get_running_loop()
     clock = Clock(time=lambda: 1_800_000_000 + loop.time(), monotonic=loop.time, random=lambda: 0.5)
     async with (
@@ -95,7 +103,6 @@ async def in_loop_time(*members: Mapping[str, Any]) -> AsyncIterator[tuple[Detec
             timeouts=Timeouts(read=None, attempt=None, total=None),
         ) as client,
     ):
-        load_world(sim, graph(*members))
         yield sim, client
 
 
