@@ -62,7 +62,9 @@ async function load(id, { fresh = false, quiet = false } = {}) {
   changed();
   try {
     for (let age = fresh ? "&max_age=0" : ""; ; age = "") {
-      const found = await call(`${path`api/accounts/${id}`}?wait=5${age}${personal.shown ? "&emails=true" : ""}`, { signal });
+      const found = await call(`${path`api/accounts/${id}`}?wait=5${age}${personal.shown ? "&emails=true" : ""}`, {
+        signal,
+      });
       if (left()) return;
       // What is known stays until all of it can be replaced; what could not be checked since is old, as in the matrix.
       if (!known?.Complete) known = found;
@@ -88,7 +90,9 @@ async function load(id, { fresh = false, quiet = false } = {}) {
 
 function keepKnown(cell, { Coverage, CoverageAsOf }) {
   const before = Coverage.find((one) => one.Region === cell.Region);
-  return cell.State === "failed" && before && before.State !== "failed" ? { ...before, stale: before.stale ?? CoverageAsOf } : cell;
+  return cell.State === "failed" && before && before.State !== "failed"
+    ? { ...before, stale: before.stale ?? CoverageAsOf }
+    : cell;
 }
 
 // ---- what an account is in no graph of, and what can be done
@@ -102,7 +106,8 @@ function unsure(region) {
   const answered = settings.Accounts.length - silent.Count;
   if (!silent.Count || answered <= 0) return null;
   const names = silent.AccountIds.join(", ");
-  const more = silent.Count > silent.AccountIds.length ? ` and ${count(silent.Count - silent.AccountIds.length)} more` : "";
+  const more =
+    silent.Count > silent.AccountIds.length ? ` and ${count(silent.Count - silent.AccountIds.length)} more` : "";
   return `In no graph of the ${some(answered, "administrator")} that answered; ${names}${more} did not answer`;
 }
 
@@ -123,7 +128,8 @@ function offers(cells) {
 // Only this account, in both surveys that its page is made from.
 const askHereAgain = (id, cause) => Promise.all(["members", "coverage"].map((kind) => askAgain(kind, cause, [id])));
 
-const became = (before, after) => `${before == null ? "was not a member" : `was ${inWords(before)}`}, now ${inWords(after)}`;
+const became = (before, after) =>
+  `${before == null ? "was not a member" : `was ${inWords(before)}`}, now ${inWords(after)}`;
 
 export const isLoading = () => phase === "loading" && wanted !== null;
 
@@ -133,19 +139,44 @@ export function Account() {
   const asked = [...cells.values()].filter((cell) => cell.State !== "not asked");
   const on = asked.filter((cell) => cell.State === "on").length;
   const unknown = asked.filter((cell) => cell.State === "failed").length;
-  const old = asked.map((cell) => cell.stale).filter(Boolean).sort();
+  const old = asked
+    .map((cell) => cell.stale)
+    .filter(Boolean)
+    .sort();
   const gaps = asked.length - on - unknown;
   const pending = settings.Regions.length - asked.length;
-  const reasons = new Map(asked.filter((cell) => cell.State === "failed").map((cell) => [cell.Region, unsure(cell.Region)]));
+  const reasons = new Map(
+    asked.filter((cell) => cell.State === "failed").map((cell) => [cell.Region, unsure(cell.Region)]),
+  );
   // The same everywhere, and in no graph: that is no failure to be solved first.
-  const [absent] = pending === 0 && asked.length > 0 && asked.every((cell) => reasons.get(cell.Region)) ? reasons.values() : [null];
-  const memberships = (known?.Memberships ?? []).map(({ AccountId, Region, Member }) => ({ ...Member, Administrator: AccountId, Region }));
+  const [absent] =
+    pending === 0 && asked.length > 0 && asked.every((cell) => reasons.get(cell.Region)) ? reasons.values() : [null];
+  const memberships = (known?.Memberships ?? []).map(({ AccountId, Region, Member }) => ({
+    ...Member,
+    Administrator: AccountId,
+    Region,
+  }));
   const columns = [
     { key: "region", label: "Region", value: (one) => one },
-    { key: "state", label: "Coverage", value: (one) => cells.get(one)?.State, cell: (one) => html`<${Cell} cell=${cells.get(one)} failed=${phase === "failed"} plain=${true} />` },
-    { key: "reason", label: "Reason", wide: true, value: (one) => reasons.get(one) ?? cells.get(one)?.Reason ?? cells.get(one)?.Cause ?? "" },
+    {
+      key: "state",
+      label: "Coverage",
+      value: (one) => cells.get(one)?.State,
+      cell: (one) => html`<${Cell} cell=${cells.get(one)} failed=${phase === "failed"} plain=${true} />`,
+    },
+    {
+      key: "reason",
+      label: "Reason",
+      wide: true,
+      value: (one) => reasons.get(one) ?? cells.get(one)?.Reason ?? cells.get(one)?.Cause ?? "",
+    },
     { key: "since", label: "Since (UTC)", value: (one) => timestamp(cells.get(one)?.Since) },
-    { key: "administrator", label: "Graph of", value: (one) => cells.get(one)?.AdministratorId, cell: (one) => administrator(cells.get(one)?.AdministratorId) },
+    {
+      key: "administrator",
+      label: "Graph of",
+      value: (one) => cells.get(one)?.AdministratorId,
+      cell: (one) => administrator(cells.get(one)?.AdministratorId),
+    },
   ];
   return html`
     <section aria-labelledby="account-title" id="one">
@@ -158,10 +189,13 @@ export function Account() {
       ${known && html`<p id="account-verdict" role="status"><strong>${absent ? `Account ${id} was not found. ${absent}.` : `${verdict(`Account ${id}`, on, gaps, pending, unknown)}${oldWords(old)}.`}</strong></p>`}
       ${known?.IsAdministrator && html`<p>It is an administrator: it has graphs of its own.</p>`}
       <${Table} id="account-coverage" caption="Coverage by region" rows=${settings.Regions} rowKey=${(one) => one} columns=${columns} />
-      ${known &&
-      offers(cells).map(
-        ([by, regions]) => html`<p class="buttons" key=${by}><a class="main" href=${link("onboarding", [], { accounts: id, regions: regions.join(","), administrator: by })}>Onboard this account in ${regions.join(", ")}${by && `, to the graph of ${by}`}</a></p>`,
-      )}
+      ${
+        known &&
+        offers(cells).map(
+          ([by, regions]) =>
+            html`<p class="buttons" key=${by}><a class="main" href=${link("onboarding", [], { accounts: id, regions: regions.join(","), administrator: by })}>Onboard this account in ${regions.join(", ")}${by && `, to the graph of ${by}`}</a></p>`,
+        )
+      }
     </section>
     <section aria-labelledby="memberships-title" id="memberships">
       <h2 id="memberships-title">Memberships</h2>
@@ -170,15 +204,19 @@ export function Account() {
       ${known && memberships.length === 0 && html`<p>${known.Complete ? "It is a member of no graph that was asked." : "None so far."}</p>`}
       ${memberships.length > 0 && html`<${Table} id="account-memberships" caption="Graphs that the account is a member of" rows=${memberships} rowKey=${memberKey} columns=${memberColumns().slice(1)} />`}
     </section>
-    ${known?.Failures?.length > 0 &&
-    html`<section aria-labelledby="account-failures-title" id="account-failures">
+    ${
+      known?.Failures?.length > 0 &&
+      html`<section aria-labelledby="account-failures-title" id="account-failures">
       <h2 id="account-failures-title">Could not be checked</h2>
       <${Failures} id="account-causes" kind="members" failures=${known.Failures.map((one) => (one.Failure ? one : { ...one, Failure: one }))} reload=${() => load(id)} ask=${(cause) => askHereAgain(id, cause)} changed=${changed} />
-    </section>`}
-    ${known?.Changes?.length > 0 &&
-    html`<section aria-labelledby="account-changes-title" id="account-changes">
+    </section>`
+    }
+    ${
+      known?.Changes?.length > 0 &&
+      html`<section aria-labelledby="account-changes-title" id="account-changes">
       <h2 id="account-changes-title">What changed</h2>
       <${Table} id="account-changes-table" caption="Changes, newest first" rows=${known.Changes} rowKey=${(one) => `${one.Time} ${one.AccountId} ${one.Region} ${one.MemberId}`} columns=${CHANGES} />
-    </section>`}
+    </section>`
+    }
   `;
 }

@@ -34,7 +34,12 @@ function parse(hash) {
     if (view === "account") ids[0] = digitsOf(ids[0] ?? "");
     const complete = ids.length === 0 ? view !== "account" : ids.length === forms?.length;
     if (!title || !complete || !ids.every((id, place) => forms[place].test(id))) return UNKNOWN;
-    return { view: view || "fleet", title, ids, query: Object.assign(Object.create(null), Object.fromEntries(new URLSearchParams(query))) };
+    return {
+      view: view || "fleet",
+      title,
+      ids,
+      query: Object.assign(Object.create(null), Object.fromEntries(new URLSearchParams(query))),
+    };
   } catch {
     // A malformed escape, such as `%`.
     return UNKNOWN;
@@ -65,7 +70,8 @@ export function adjust(changes) {
 }
 
 // A choice of the address, if there is such a choice: values, or pairs of a value and its label. Otherwise any will do.
-export const choiceOf = (name, choices) => (choices.some((one) => [one].flat()[0] === address.query[name]) ? address.query[name] : "");
+export const choiceOf = (name, choices) =>
+  choices.some((one) => [one].flat()[0] === address.query[name]) ? address.query[name] : "";
 
 // The order that the address asks for, if there is such a column.
 export const sortOf = (otherwise, columns) => {
@@ -88,7 +94,12 @@ export function follow(arrived) {
     arrived(address, before);
     changed();
     // After the new view was drawn.
-    if (byUser) setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(() => focusOnArrival(address.ids.length ? "one" : null))), 50);
+    if (byUser)
+      setTimeout(
+        () =>
+          requestAnimationFrame(() => requestAnimationFrame(() => focusOnArrival(address.ids.length ? "one" : null))),
+        50,
+      );
   };
   window.addEventListener("hashchange", () => arrive(true));
   arrive(false);

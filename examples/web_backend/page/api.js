@@ -5,11 +5,20 @@
 const limits = { Silence: 15, Answer: 15, Plan: 15 }; // until the settings are known
 export const setLimits = (found) => Object.assign(limits, found);
 
-const UNREACHABLE = { title: "The server cannot be reached", detail: "check that it is running, and the network connection" };
+const UNREACHABLE = {
+  title: "The server cannot be reached",
+  detail: "check that it is running, and the network connection",
+};
 const INCOMPLETE = { title: "The response is incomplete", detail: "the connection was lost before the end" };
 export const MALFORMED = { title: "The response cannot be read", detail: "it is not what the server promises" };
-const EMPTY = { title: "The response is empty", detail: "something between this page and the server may have dropped it" };
-const FOREIGN = { title: "The response is not the server's", detail: "something in between has answered, such as a proxy or a page to sign in: reload this page" };
+const EMPTY = {
+  title: "The response is empty",
+  detail: "something between this page and the server may have dropped it",
+};
+const FOREIGN = {
+  title: "The response is not the server's",
+  detail: "something in between has answered, such as a proxy or a page to sign in: reload this page",
+};
 const silent = (limit) => ({ title: "The server does not answer", detail: `nothing has come for ${limit} seconds` });
 
 export class Failure extends Error {

@@ -39,8 +39,20 @@ function byAccount() {
     const on = states.get("on") ?? 0;
     // What could not be checked is not known: it is no gap.
     const unknown = states.get("failed") ?? 0;
-    const old = [...cells.values()].map((cell) => cell.stale).filter(Boolean).sort();
-    return { account, cells, states, on, unknown, old, gaps: cells.size - on - unknown, pending: settings.Regions.length - cells.size };
+    const old = [...cells.values()]
+      .map((cell) => cell.stale)
+      .filter(Boolean)
+      .sort();
+    return {
+      account,
+      cells,
+      states,
+      on,
+      unknown,
+      old,
+      gaps: cells.size - on - unknown,
+      pending: settings.Regions.length - cells.size,
+    };
   });
   grouped = { from: coverage.rows, rows };
   return rows;
@@ -61,7 +73,9 @@ export const isPart = (text) => /^\d{0,12}$/.test(text);
 export function finder(part) {
   const lower = part.toLowerCase();
   const isId = !part || /^\d+$/.test(part);
-  return (account, email) => account.includes(part) || (!isId && (nameOf(account).toLowerCase().includes(lower) || Boolean(email?.toLowerCase().includes(lower))));
+  return (account, email) =>
+    account.includes(part) ||
+    (!isId && (nameOf(account).toLowerCase().includes(lower) || Boolean(email?.toLowerCase().includes(lower))));
 }
 
 function matches(row, has, state) {
@@ -75,12 +89,20 @@ export function verdict(name, on, gaps, pending, unknown = 0) {
   const where = `covered in ${count(on)} of ${some(on + gaps + pending + unknown, "region")}`;
   const notKnown = `not known in ${some(unknown, "region")}, which could not be checked`;
   if (pending) return `${name} is ${where} so far; ${some(pending, "region")} not answered yet`;
-  if (unknown) return gaps ? `${name} is not covered everywhere: ${where}, and ${notKnown}` : `${name} is ${where}, and ${notKnown}`;
-  return gaps ? `${name} is not covered everywhere: ${where}` : `${name} is covered everywhere: in ${on === 1 ? "its region" : `all ${count(on)} regions`}`;
+  if (unknown)
+    return gaps
+      ? `${name} is not covered everywhere: ${where}, and ${notKnown}`
+      : `${name} is ${where}, and ${notKnown}`;
+  return gaps
+    ? `${name} is not covered everywhere: ${where}`
+    : `${name} is covered everywhere: in ${on === 1 ? "its region" : `all ${count(on)} regions`}`;
 }
 
 // What is old, and could not be checked since; nothing if all is new.
-export const oldWords = (old) => (old.length ? `; as of ${timestamp(old[0])} UTC in ${some(old.length, "region")}, which could not be checked since` : "");
+export const oldWords = (old) =>
+  old.length
+    ? `; as of ${timestamp(old[0])} UTC in ${some(old.length, "region")}, which could not be checked since`
+    : "";
 
 const PERSONAL = html`Names and e-mail addresses are found in <a href=${link("members")}>Members</a>, once they are shown there.`;
 let told = null;
@@ -95,16 +117,34 @@ export function Coverage() {
   const everywhere = all.filter((row) => row.on === settings.Regions.length).length;
   const outdated = all.filter((row) => row.old.length);
   const exact = rows.length === 1 && part && rows[0];
-  const words = exact ? `${verdict(exact.account, exact.on, exact.gaps, exact.pending, exact.unknown)}${oldWords(exact.old)}.` : `${count(rows.length)} of ${some(all.length, "account")} shown.`;
+  const words = exact
+    ? `${verdict(exact.account, exact.on, exact.gaps, exact.pending, exact.unknown)}${oldWords(exact.old)}.`
+    : `${count(rows.length)} of ${some(all.length, "account")} shown.`;
   const key = `${find} ${state}`;
   if (told !== null && told !== key) announce(words);
   told = key;
   // A file has cells, and not accounts: only some filters mean the same for both.
-  const exported = { account: isPart(part) ? part : "", state: ["off", "unseen", "failed"].includes(state) ? state : "" };
+  const exported = {
+    account: isPart(part) ? part : "",
+    state: ["off", "unseen", "failed"].includes(state) ? state : "",
+  };
   const isExact = !state && exported.account === part;
   const columns = [
-    { key: "account", label: "Account", value: (row) => row.account, cell: (row) => html`<a href=${link("account", [row.account])}>${row.account}</a>${nameOf(row.account) && html` <small>${nameOf(row.account)}</small>`}` },
-    { key: "gaps", label: "Gaps", number: true, value: (row) => row.gaps + (row.unknown && 0.5), cell: (row) => html`<span>${row.pending ? html`<span class="unknown">${row.gaps || "…"}</span>` : row.gaps}${row.unknown > 0 && html` <small>${count(row.unknown)} not known</small>`}</span>` },
+    {
+      key: "account",
+      label: "Account",
+      value: (row) => row.account,
+      cell: (row) =>
+        html`<a href=${link("account", [row.account])}>${row.account}</a>${nameOf(row.account) && html` <small>${nameOf(row.account)}</small>`}`,
+    },
+    {
+      key: "gaps",
+      label: "Gaps",
+      number: true,
+      value: (row) => row.gaps + (row.unknown && 0.5),
+      cell: (row) =>
+        html`<span>${row.pending ? html`<span class="unknown">${row.gaps || "…"}</span>` : row.gaps}${row.unknown > 0 && html` <small>${count(row.unknown)} not known</small>`}</span>`,
+    },
     ...settings.Regions.map((region) => ({
       key: region,
       label: region,
@@ -124,12 +164,14 @@ export function Coverage() {
       <p class="legend quiet">${[...STATES.values()].map(([sign, word, kind]) => html`<span key=${word}><span class="badge" data-kind=${kind}><span aria-hidden="true">${sign} </span>${word}</span></span>`)}</p>
       <p class="quiet">On: a graph has its data. Off: a member or an administrator, but without data. Unseen: in no graph there that was asked.</p>
     </section>
-    ${coverage.failures.length > 0 &&
-    html`<section aria-labelledby="coverage-failures-title" id="coverage-failures">
+    ${
+      coverage.failures.length > 0 &&
+      html`<section aria-labelledby="coverage-failures-title" id="coverage-failures">
       <h2 id="coverage-failures-title">Could not be checked</h2>
       <p class="quiet">These administrators did not answer: their members may be covered all the same.</p>
       <${Failures} id="coverage-causes" kind="coverage" failures=${coverage.failures} reload=${() => coverage.load()} changed=${changed} />
-    </section>`}
+    </section>`
+    }
     <section aria-labelledby="matrix-title" id="matrix">
       <h2 id="matrix-title">Accounts and regions</h2>
       <form class="filter" onSubmit=${(event) => event.preventDefault()}>

@@ -6,7 +6,15 @@ import { Overview } from "./overview.js";
 import { Retry } from "./retry.js";
 import { changed, recall, remember } from "./store.js";
 
-export const settings = { Accounts: [], Regions: [], Names: {}, Accepts: false, Example: null, known: false, problem: null };
+export const settings = {
+  Accounts: [],
+  Regions: [],
+  Names: {},
+  Accepts: false,
+  Example: null,
+  known: false,
+  problem: null,
+};
 
 export const settingsRetry = new Retry();
 let asking = false;
@@ -16,7 +24,10 @@ export async function loadSettings() {
   if (asking) return;
   asking = true;
   try {
-    Object.assign(settings, await call(`api/settings${personal.shown ? "?names=true" : ""}`), { known: true, problem: null });
+    Object.assign(settings, await call(`api/settings${personal.shown ? "?names=true" : ""}`), {
+      known: true,
+      problem: null,
+    });
     setLimits(settings.Limits);
     settingsRetry.succeeded();
   } catch (error) {
@@ -42,7 +53,8 @@ export function showPersonal(shown) {
   members.load();
 }
 
-export const nameOf = (account) => (personal.shown && Object.hasOwn(settings.Names ?? {}, account) ? settings.Names[account] : "");
+export const nameOf = (account) =>
+  personal.shown && Object.hasOwn(settings.Names ?? {}, account) ? settings.Names[account] : "";
 
 // Old results do well enough for the first look: what is shown says how old it is, and "Refresh" asks AWS.
 const ages = (fresh) => `max_age=${fresh ? 0 : 3600}`;
@@ -102,5 +114,8 @@ export const anyLoading = () => [coverage, members, investigations, graphs, flee
 
 // Asks the accounts and regions of one cause again; what is known of the others stays. Then the stream is opened again.
 export async function askAgain(kind, cause, accountIds) {
-  await call("api/fleet/retries", { method: "POST", body: { Kind: kind, Cause: cause, ...(accountIds && { AccountIds: accountIds }) } });
+  await call("api/fleet/retries", {
+    method: "POST",
+    body: { Kind: kind, Cause: cause, ...(accountIds && { AccountIds: accountIds }) },
+  });
 }

@@ -54,7 +54,8 @@ export class Dataset {
   // which may have a later one already.
   enter(other = null) {
     if (this.outdated && !this.loading) this.load({ fresh: true });
-    else if (this.phase === "ready" && other?.readyAt > this.readyAt && other.surveyId !== this.surveyId) this.load({ quiet: true });
+    else if (this.phase === "ready" && other?.readyAt > this.readyAt && other.surveyId !== this.surveyId)
+      this.load({ quiet: true });
     else if (this.phase === "idle" || this.phase === "failed") this.load({ quiet: true });
   }
 
@@ -76,7 +77,12 @@ export class Dataset {
   }
 
   restart({ fresh, quiet }) {
-    Object.assign(this, { phase: "loading", problem: quiet ? this.problem : null, progress: quiet ? this.progress : null, began: performance.now() });
+    Object.assign(this, {
+      phase: "loading",
+      problem: quiet ? this.problem : null,
+      progress: quiet ? this.progress : null,
+      began: performance.now(),
+    });
     this.fresh = fresh;
     if (fresh) this.outdated = false;
     changed();
@@ -116,7 +122,8 @@ export class Dataset {
           break;
         }
         this.problem = null;
-        if (value.Begin) Object.assign(this, { surveyId: value.Begin.SurveyId, progress: { Done: 0, Total: value.Begin.Total } });
+        if (value.Begin)
+          Object.assign(this, { surveyId: value.Begin.SurveyId, progress: { Done: 0, Total: value.Begin.Total } });
         else if (value.Progress) this.progress = value.Progress;
         else if (value.Failure) failures.push(value);
         else {
@@ -140,7 +147,8 @@ export class Dataset {
     if (this.time !== null) {
       for (const [name, row] of this.shown) {
         const next = found.get(name);
-        if (next ? this.isUnknown(next) && !this.isUnknown(row) : failed.has(this.owner(row))) found.set(name, { ...row, stale: row.stale ?? this.time });
+        if (next ? this.isUnknown(next) && !this.isUnknown(row) : failed.has(this.owner(row)))
+          found.set(name, { ...row, stale: row.stale ?? this.time });
       }
     }
     // In one order, whichever has answered first.

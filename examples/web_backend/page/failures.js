@@ -7,10 +7,20 @@ import { Table } from "./parts/table.js";
 import { Button, byCause, some } from "./ui.js";
 
 const COLUMNS = [
-  { key: "account", label: "Account", value: (one) => one.AccountId, cell: (one) => html`<a href=${link("account", [one.AccountId])}>${one.AccountId}</a>` },
+  {
+    key: "account",
+    label: "Account",
+    value: (one) => one.AccountId,
+    cell: (one) => html`<a href=${link("account", [one.AccountId])}>${one.AccountId}</a>`,
+  },
   { key: "region", label: "Region", value: (one) => one.Region },
   { key: "error", label: "Error", wide: true, value: (one) => one.Failure.detail || one.Failure.title },
-  { key: "request", label: "Request id", value: (one) => one.Failure.request_id, cell: (one) => html`<code>${one.Failure.request_id ?? ""}</code>` },
+  {
+    key: "request",
+    label: "Request id",
+    value: (one) => one.Failure.request_id,
+    cell: (one) => html`<code>${one.Failure.request_id ?? ""}</code>`,
+  },
 ];
 const opened = new Set();
 const trouble = new Map(); // cause -> why it could not be asked again

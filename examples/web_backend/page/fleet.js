@@ -10,11 +10,27 @@ import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
 import { ALL, STATUSES, add, inWords, kindOf, none, total } from "./statuses.js";
 import { announce, changed, focusOn } from "./store.js";
-import { Badge, Button, Exports, Filter, Freshness, Problem, RefreshButton, Select, count, some, timestamp } from "./ui.js";
+import {
+  Badge,
+  Button,
+  Exports,
+  Filter,
+  Freshness,
+  Problem,
+  RefreshButton,
+  Select,
+  count,
+  some,
+  timestamp,
+} from "./ui.js";
 
 const SEEN = "detective-changes-seen";
 const HOUR = 3600 * 1000;
-const SINCE = [["", "I last marked it as seen"], ["1", "an hour ago"], ["24", "24 hours ago"]];
+const SINCE = [
+  ["", "I last marked it as seen"],
+  ["1", "an hour ago"],
+  ["24", "24 hours ago"],
+];
 const changes = { since: null, found: null, problem: null };
 
 export function show() {
@@ -93,7 +109,10 @@ function progressWords() {
 
 // How many accounts there are of each kind, and their memberships, in each region.
 function totalsOf() {
-  const fresh = (region) => [region, { region, counts: none(), answered: 0, empty: 0, failed: 0, stale: null, pending: settings.Accounts.length }];
+  const fresh = (region) => [
+    region,
+    { region, counts: none(), answered: 0, empty: 0, failed: 0, stale: null, pending: settings.Accounts.length },
+  ];
   const totals = new Map(settings.Regions.map(fresh));
   for (const target of fleet.rows) {
     if (!totals.has(target.Region)) totals.set(...fresh(target.Region));
@@ -140,17 +159,23 @@ function Attention({ totals }) {
     ${isWell && html`<p>Nothing that this survey can see.</p>`}
     <ul class="groups">
       ${statuses.map(
-        (status) => html`<li key=${status} class="group"><p><${Badge} kind="bad">${inWords(status)}<//> ${some(counts[status], "membership")}</p>
+        (
+          status,
+        ) => html`<li key=${status} class="group"><p><${Badge} kind="bad">${inWords(status)}<//> ${some(counts[status], "membership")}</p>
         <a href=${link("members", [], { status, sort: "since" })}>Show which, and since when</a></li>`,
       )}
-      ${empty > 0 &&
-      html`<li key="empty" class="group"><p><${Badge}>No graph<//> ${some(empty, "account and region", "accounts and regions")}</p>
-        <button type="button" onClick=${showEmpty}>Show which</button></li>`}
+      ${
+        empty > 0 &&
+        html`<li key="empty" class="group"><p><${Badge}>No graph<//> ${some(empty, "account and region", "accounts and regions")}</p>
+        <button type="button" onClick=${showEmpty}>Show which</button></li>`
+      }
     </ul>
-    ${failures.length > 0 &&
-    html`<h3 id="failures-title">Could not be checked</h3>
+    ${
+      failures.length > 0 &&
+      html`<h3 id="failures-title">Could not be checked</h3>
       <p class="quiet">The numbers below do not count these accounts and regions, or count what was known of them before.</p>
-      <${Failures} id="failures" kind="members" failures=${failures} reload=${() => fleet.load()} changed=${changed} />`}
+      <${Failures} id="failures" kind="members" failures=${failures} reload=${() => fleet.load()} changed=${changed} />`
+    }
   </section>`;
 }
 
@@ -166,11 +191,21 @@ function Changes() {
   const unseen = found?.NotSeen ?? { Accounts: 0, Regions: 0, Targets: 0 };
   const columns = [
     { key: "time", label: "Noticed (UTC)", value: (one) => one.Time, cell: (one) => timestamp(one.Time) },
-    { key: "member", label: "Member", value: (one) => one.MemberId, cell: (one) => html`<a href=${link("account", [one.MemberId])}>${one.MemberId}</a>` },
+    {
+      key: "member",
+      label: "Member",
+      value: (one) => one.MemberId,
+      cell: (one) => html`<a href=${link("account", [one.MemberId])}>${one.MemberId}</a>`,
+    },
     { key: "administrator", label: "Administrator", value: (one) => one.AccountId },
     { key: "region", label: "Region", value: (one) => one.Region },
     { key: "before", label: "Before", value: (one) => inWords(one.Before) },
-    { key: "after", label: "Now", value: (one) => inWords(one.After), cell: (one) => html`<${Badge} kind=${kindOf(one.After)}>${inWords(one.After)}<//>` },
+    {
+      key: "after",
+      label: "Now",
+      value: (one) => inWords(one.After),
+      cell: (one) => html`<${Badge} kind=${kindOf(one.After)}>${inWords(one.After)}<//>`,
+    },
   ];
   return html`<section aria-labelledby="changes-title" id="changes">
     <h2 id="changes-title">What changed since ${timestamp(found?.Since > since ? found.Since : since)} UTC</h2>
@@ -185,17 +220,23 @@ function Changes() {
     ${found && !found.Complete && found.Since <= since && !unseen.Targets && html`<p class="quiet">Some accounts were read for the first time since then: what changed there before is not known.</p>`}
     ${unseen.Targets > 0 && html`<p class="warning" id="changes-unseen">${some(unseen.Accounts, "administrator")} in ${some(unseen.Regions, "region")} were not read since then: what changed there is not known, and their members are not gone.</p>`}
     ${found?.Changes.length === 0 && html`<p>${unseen.Targets > 0 ? "No other membership changed." : "No membership changed."}</p>`}
-    ${found?.Changes.length > 0 &&
-    html`<${Table} id="changes-table" caption="Memberships that changed, newest first" rows=${found.Changes} rowKey=${(one) => `${one.Time} ${one.AccountId} ${one.Region} ${one.MemberId}`} columns=${columns} />
-      ${found.Left > 0 && html`<p class="quiet">And ${count(found.Left)} more.</p>`}`}
+    ${
+      found?.Changes.length > 0 &&
+      html`<${Table} id="changes-table" caption="Memberships that changed, newest first" rows=${found.Changes} rowKey=${(one) => `${one.Time} ${one.AccountId} ${one.Region} ${one.MemberId}`} columns=${columns} />
+      ${found.Left > 0 && html`<p class="quiet">And ${count(found.Left)} more.</p>`}`
+    }
   </section>`;
 }
 
-const dimmed = (content, since) => (since ? html`<span class="old" title=${`as of ${timestamp(since)} UTC`}>${content}</span>` : content);
+const dimmed = (content, since) =>
+  since ? html`<span class="old" title=${`as of ${timestamp(since)} UTC`}>${content}</span>` : content;
 
 function Regions({ totals }) {
   // No answer is not 0.
-  const number = (one, value) => (one.answered ? dimmed(count(value), one.stale) : html`<span class="unknown">${one.failed && !one.pending ? "failed" : "not yet"}</span>`);
+  const number = (one, value) =>
+    one.answered
+      ? dimmed(count(value), one.stale)
+      : html`<span class="unknown">${one.failed && !one.pending ? "failed" : "not yet"}</span>`;
   const column = (key, label, cell) => ({ key, label, number: true, cell });
   const columns = [
     { key: "region", label: "Region", value: (one) => one.region },
@@ -203,7 +244,11 @@ function Regions({ totals }) {
     column("all", "Memberships", (one) => number(one, total(one.counts))),
     column("empty", "No graph", (one) => one.empty > 0 && html`<${Badge}>${count(one.empty)}<//>`),
     column("failed", "Failed", (one) => one.failed > 0 && html`<${Badge} kind="bad">${count(one.failed)}<//>`),
-    column("pending", "Not answered yet", (one) => one.pending > 0 && html`<span class="unknown">${count(one.pending)}</span>`),
+    column(
+      "pending",
+      "Not answered yet",
+      (one) => one.pending > 0 && html`<span class="unknown">${count(one.pending)}</span>`,
+    ),
   ];
   return html`<${Table} id="regions" caption="Memberships by status and region; the last columns count accounts" rows=${[...totals.values()]} rowKey=${(one) => one.region}
     columns=${columns} foot=${sumOf(totals)} />`;
@@ -231,9 +276,15 @@ function Accounts({ totals }) {
     const matches = (target) =>
       target.AccountId.includes(part) &&
       (!region || target.Region === region) &&
-      (!status || (status === "failure" ? target.Error : status === "empty" ? !target.Error && target.GraphArn === null : target.Counts?.[status]));
+      (!status ||
+        (status === "failure"
+          ? target.Error
+          : status === "empty"
+            ? !target.Error && target.GraphArn === null
+            : target.Counts?.[status]));
     const found = part || region || status ? rows.filter(matches) : rows;
-    if (filtered.key !== null && filtered.key !== key) announce(`${count(found.length)} of ${count(rows.length)} accounts and regions`);
+    if (filtered.key !== null && filtered.key !== key)
+      announce(`${count(found.length)} of ${count(rows.length)} accounts and regions`);
     filtered = { from: rows, key, rows: found };
   }
   const number = (target, value) => {
@@ -241,11 +292,33 @@ function Accounts({ totals }) {
     return dimmed(count(value), fleet.isOld(target) && target.time);
   };
   const columns = [
-    { key: "account", label: "Account", value: (one) => `${one.AccountId} ${one.Region}`, cell: (one) => html`<a href=${link("account", [one.AccountId])}>${one.AccountId}</a>` },
+    {
+      key: "account",
+      label: "Account",
+      value: (one) => `${one.AccountId} ${one.Region}`,
+      cell: (one) => html`<a href=${link("account", [one.AccountId])}>${one.AccountId}</a>`,
+    },
     { key: "region", label: "Region", value: (one) => one.Region },
-    { key: "state", label: "Graph", value: (one) => ["failed", "empty", "graph"].indexOf(state(one)[0]), cell: (one) => html`<${Badge} kind=${state(one)[2]}>${state(one)[1]}<//>` },
-    ...shownStatuses(totals).map(([name, word]) => ({ key: name, label: word, number: true, value: (one) => one.Counts?.[name] ?? 0, cell: (one) => number(one, one.Counts?.[name] ?? 0) })),
-    { key: "all", label: "Memberships", number: true, value: (one) => total(one.Counts ?? {}), cell: (one) => number(one, total(one.Counts ?? {})) },
+    {
+      key: "state",
+      label: "Graph",
+      value: (one) => ["failed", "empty", "graph"].indexOf(state(one)[0]),
+      cell: (one) => html`<${Badge} kind=${state(one)[2]}>${state(one)[1]}<//>`,
+    },
+    ...shownStatuses(totals).map(([name, word]) => ({
+      key: name,
+      label: word,
+      number: true,
+      value: (one) => one.Counts?.[name] ?? 0,
+      cell: (one) => number(one, one.Counts?.[name] ?? 0),
+    })),
+    {
+      key: "all",
+      label: "Memberships",
+      number: true,
+      value: (one) => total(one.Counts ?? {}),
+      cell: (one) => number(one, total(one.Counts ?? {})),
+    },
     { key: "time", label: "As of (UTC)", value: (one) => one.time, cell: (one) => timestamp(one.time) },
   ];
   return html`<section aria-labelledby="targets-title" id="accounts">

@@ -8,7 +8,22 @@ import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
 import { SEVERITIES, severityRank } from "./statuses.js";
 import { announce, changed, isBusy, notify, once, recall, remember } from "./store.js";
-import { Badge, Button, Exports, Field, Filter, Freshness, Problem, RefreshButton, Select, count, isKnown, some, submit, timestamp } from "./ui.js";
+import {
+  Badge,
+  Button,
+  Exports,
+  Field,
+  Filter,
+  Freshness,
+  Problem,
+  RefreshButton,
+  Select,
+  count,
+  isKnown,
+  some,
+  submit,
+  timestamp,
+} from "./ui.js";
 
 const POLL_INTERVAL = 1500; // milliseconds, while an investigation is running
 const HOUR = 3600000;
@@ -16,7 +31,14 @@ const HOUR = 3600000;
 const SEVERITY_KINDS = { CRITICAL: "critical", HIGH: "bad", MEDIUM: "wait" };
 
 const minutes = (time) => new Date(time).toISOString().slice(0, 16);
-const form = recall("start", { account: "", region: "", entity: "", from: minutes(Date.now() - 24 * HOUR), to: minutes(Date.now()), token: null });
+const form = recall("start", {
+  account: "",
+  region: "",
+  entity: "",
+  from: minutes(Date.now() - 24 * HOUR),
+  to: minutes(Date.now()),
+  token: null,
+});
 let startProblem = null;
 let one = null; // { path, ids, found, indicators, problem }
 
@@ -31,25 +53,56 @@ export function show([account, region, id]) {
   investigations.enter();
   if (!id) one = null;
   else if (one?.ids.join() !== [account, region, id].join()) {
-    one = { ids: [account, region, id], path: path`api/accounts/${account}/regions/${region}/investigations/${id}`, found: null, indicators: null, problem: null };
+    one = {
+      ids: [account, region, id],
+      path: path`api/accounts/${account}/regions/${region}/investigations/${id}`,
+      found: null,
+      indicators: null,
+      problem: null,
+    };
     read(one);
   }
 }
 
 const entityName = (arn) => arn.split(":").slice(4).join(":");
 
-const Severity = ({ word }) => (word ? html`<${Badge} kind=${SEVERITY_KINDS[word] ?? "plain"}>${word === "CRITICAL" ? "▲ " : ""}${word}<//>` : html`<span class="unknown">not known</span>`);
+const Severity = ({ word }) =>
+  word
+    ? html`<${Badge} kind=${SEVERITY_KINDS[word] ?? "plain"}>${word === "CRITICAL" ? "▲ " : ""}${word}<//>`
+    : html`<span class="unknown">not known</span>`;
 const stateWord = (state) => ({ ACTIVE: "active", ARCHIVED: "archived" })[state] ?? state;
 const lower = (word) => (word ?? "").toLowerCase();
 
 const COLUMNS = [
-  { key: "entity", label: "User or role", wide: true, value: (row) => entityName(row.EntityArn), cell: (row) => html`<a href=${link("investigations", [row.AccountId, row.Region, row.InvestigationId], address.query)}>${entityName(row.EntityArn)}</a>` },
-  { key: "severity", label: "Severity", value: (row) => severityRank(row.Severity), cell: (row) => html`<${Severity} word=${row.Severity} />` },
+  {
+    key: "entity",
+    label: "User or role",
+    wide: true,
+    value: (row) => entityName(row.EntityArn),
+    cell: (row) =>
+      html`<a href=${link("investigations", [row.AccountId, row.Region, row.InvestigationId], address.query)}>${entityName(row.EntityArn)}</a>`,
+  },
+  {
+    key: "severity",
+    label: "Severity",
+    value: (row) => severityRank(row.Severity),
+    cell: (row) => html`<${Severity} word=${row.Severity} />`,
+  },
   { key: "status", label: "Status", value: (row) => row.Status, cell: (row) => lower(row.Status) },
   { key: "state", label: "State", value: (row) => row.State, cell: (row) => stateWord(row.State) },
-  { key: "account", label: "Account", value: (row) => row.AccountId, cell: (row) => html`<a href=${link("account", [row.AccountId])}>${row.AccountId}</a>` },
+  {
+    key: "account",
+    label: "Account",
+    value: (row) => row.AccountId,
+    cell: (row) => html`<a href=${link("account", [row.AccountId])}>${row.AccountId}</a>`,
+  },
   { key: "region", label: "Region", value: (row) => row.Region },
-  { key: "created", label: "Started (UTC)", value: (row) => row.CreatedTime, cell: (row) => timestamp(row.CreatedTime) },
+  {
+    key: "created",
+    label: "Started (UTC)",
+    value: (row) => row.CreatedTime,
+    cell: (row) => timestamp(row.CreatedTime),
+  },
 ];
 
 // ---- one investigation
@@ -66,7 +119,8 @@ async function read(mine) {
       if (mine !== one) return;
     }
     const rows = [];
-    for await (const indicator of pages(`${mine.path}/indicators`, "Indicators")) rows.push({ ...indicator, place: rows.length });
+    for await (const indicator of pages(`${mine.path}/indicators`, "Indicators"))
+      rows.push({ ...indicator, place: rows.length });
     if (mine !== one) return;
     mine.indicators = rows;
     announce(`${lower(mine.found.Status)}, ${some(rows.length, "indicator")}`);
@@ -125,7 +179,13 @@ function One() {
     ["Graph", html`<code>${found.GraphArn}</code>`],
     ["Id", html`<code>${found.InvestigationId}</code>`],
   ];
-  const words = indicators ? `${lower(found.Status)}, ${some(indicators.length, "indicator")}` : found ? lower(found.Status) : problem ? "" : "Not answered yet";
+  const words = indicators
+    ? `${lower(found.Status)}, ${some(indicators.length, "indicator")}`
+    : found
+      ? lower(found.Status)
+      : problem
+        ? ""
+        : "Not answered yet";
   return html`<section aria-labelledby="investigation-title" id="one">
     <div class="bar">
       <h2 id="investigation-title">Investigation${found ? ` of ${entityName(found.EntityArn)}` : ""}</h2>
@@ -153,7 +213,8 @@ function edit(changes) {
 
 const accountOf = () => (settings.Accounts.includes(form.account) ? form.account : (settings.Accounts[0] ?? ""));
 const regionOf = () => (settings.Regions.includes(form.region) ? form.region : (settings.Regions[0] ?? ""));
-const randomId = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+const randomId = () =>
+  [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
 async function startInvestigation() {
   startProblem = null;
@@ -163,12 +224,25 @@ async function startInvestigation() {
   const [account, region] = [accountOf(), regionOf()];
   const from = placeNow();
   try {
-    const body = { EntityArn: form.entity.trim(), ScopeStartTime: `${form.from}Z`, ScopeEndTime: `${form.to}Z`, ClientToken: form.token };
-    const { InvestigationId: id } = await call(path`api/accounts/${account}/regions/${region}/investigations`, { method: "POST", body });
+    const body = {
+      EntityArn: form.entity.trim(),
+      ScopeStartTime: `${form.from}Z`,
+      ScopeEndTime: `${form.to}Z`,
+      ClientToken: form.token,
+    };
+    const { InvestigationId: id } = await call(path`api/accounts/${account}/regions/${region}/investigations`, {
+      method: "POST",
+      body,
+    });
     edit({ entity: "" });
     investigations.load({ fresh: true });
     if (placeNow() === from) go("investigations", [account, region, id]);
-    else notify({ text: "The investigation was started.", href: link("investigations", [account, region, id]), label: "Show it" });
+    else
+      notify({
+        text: "The investigation was started.",
+        href: link("investigations", [account, region, id]),
+        label: "Show it",
+      });
   } catch (error) {
     if (!error.problem) throw error;
     startProblem = error.problem;
@@ -203,7 +277,10 @@ function Start() {
 
 // ---- the view
 
-const INVESTIGATION_STATES = [["ACTIVE", "active"], ["ARCHIVED", "archived"]];
+const INVESTIGATION_STATES = [
+  ["ACTIVE", "active"],
+  ["ARCHIVED", "archived"],
+];
 
 let told = null;
 let ordered = { from: null, rows: [] };
@@ -211,7 +288,11 @@ let ordered = { from: null, rows: [] };
 // Where the sort finds no difference, such as in the severity, the newest comes first.
 function newestFirst() {
   const { rows } = investigations;
-  if (ordered.from !== rows) ordered = { from: rows, rows: [...rows].sort((a, b) => (a.CreatedTime < b.CreatedTime ? 1 : a.CreatedTime > b.CreatedTime ? -1 : 0)) };
+  if (ordered.from !== rows)
+    ordered = {
+      from: rows,
+      rows: [...rows].sort((a, b) => (a.CreatedTime < b.CreatedTime ? 1 : a.CreatedTime > b.CreatedTime ? -1 : 0)),
+    };
   return ordered.rows;
 }
 

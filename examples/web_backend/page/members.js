@@ -8,7 +8,19 @@ import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
 import { STATUSES, inWords, kindOf, urgency } from "./statuses.js";
 import { announce, changed } from "./store.js";
-import { Badge, Exports, Filter, Freshness, Problem, RefreshButton, Select, count, isKnown, some, timestamp } from "./ui.js";
+import {
+  Badge,
+  Exports,
+  Filter,
+  Freshness,
+  Problem,
+  RefreshButton,
+  Select,
+  count,
+  isKnown,
+  some,
+  timestamp,
+} from "./ui.js";
 
 export function show() {
   members.enter(fleet);
@@ -58,20 +70,52 @@ const REASONS = new Map([
 const reasonOf = ({ Status, DisabledReason }) => (DisabledReason ? words(DisabledReason) : (REASONS.get(Status) ?? ""));
 
 export const memberColumns = () => [
-  { key: "account", label: "Account", value: (one) => one.AccountId, cell: (one) => html`<a href=${link("account", [one.AccountId])}>${one.AccountId}</a>` },
+  {
+    key: "account",
+    label: "Account",
+    value: (one) => one.AccountId,
+    cell: (one) => html`<a href=${link("account", [one.AccountId])}>${one.AccountId}</a>`,
+  },
   ...(personal.shown
     ? [
         { key: "name", label: "Name", value: (one) => nameOf(one.AccountId) },
         { key: "email", label: "E-mail", value: (one) => one.EmailAddress },
       ]
     : []),
-  { key: "status", label: "Status", value: (one) => urgency(one.Status), cell: (one) => html`<${Badge} kind=${kindOf(one.Status)}>${inWords(one.Status)}<//>${one.stale && html` <small>as of ${timestamp(one.stale)}</small>`}` },
+  {
+    key: "status",
+    label: "Status",
+    value: (one) => urgency(one.Status),
+    cell: (one) =>
+      html`<${Badge} kind=${kindOf(one.Status)}>${inWords(one.Status)}<//>${one.stale && html` <small>as of ${timestamp(one.stale)}</small>`}`,
+  },
   { key: "reason", label: "Reason", wide: true, value: reasonOf },
-  { key: "since", label: "Since (UTC)", value: (one) => one.UpdatedTime ?? one.InvitedTime, cell: (one) => timestamp(one.UpdatedTime ?? one.InvitedTime) },
+  {
+    key: "since",
+    label: "Since (UTC)",
+    value: (one) => one.UpdatedTime ?? one.InvitedTime,
+    cell: (one) => timestamp(one.UpdatedTime ?? one.InvitedTime),
+  },
   { key: "region", label: "Region", value: (one) => one.Region },
-  { key: "administrator", label: "Administrator", value: (one) => one.Administrator, cell: (one) => html`<a href=${link("account", [one.Administrator])}>${one.Administrator}</a>` },
-  { key: "volume", label: "Data a day", number: true, value: (one) => one.VolumeUsageInBytes, cell: (one) => volume(one.VolumeUsageInBytes) },
-  { key: "invited", label: "Invited (UTC)", value: (one) => one.InvitedTime, cell: (one) => timestamp(one.InvitedTime) },
+  {
+    key: "administrator",
+    label: "Administrator",
+    value: (one) => one.Administrator,
+    cell: (one) => html`<a href=${link("account", [one.Administrator])}>${one.Administrator}</a>`,
+  },
+  {
+    key: "volume",
+    label: "Data a day",
+    number: true,
+    value: (one) => one.VolumeUsageInBytes,
+    cell: (one) => volume(one.VolumeUsageInBytes),
+  },
+  {
+    key: "invited",
+    label: "Invited (UTC)",
+    value: (one) => one.InvitedTime,
+    cell: (one) => timestamp(one.InvitedTime),
+  },
   { key: "packages", label: "Packages", wide: true, value: (one) => packages(one.DatasourcePackageIngestStates) },
 ];
 
@@ -93,8 +137,14 @@ export function Members() {
   const { rows } = members;
   if (filtered.from !== rows || filtered.key !== key) {
     const has = finder(part);
-    const found = rows.filter((one) => has(one.AccountId, personal.shown ? one.EmailAddress : null) && (!status || one.Status === status) && (!region || one.Region === region));
-    if (filtered.key !== null && filtered.key !== key) announce(`${count(found.length)} of ${some(rows.length, "membership")}`);
+    const found = rows.filter(
+      (one) =>
+        has(one.AccountId, personal.shown ? one.EmailAddress : null) &&
+        (!status || one.Status === status) &&
+        (!region || one.Region === region),
+    );
+    if (filtered.key !== null && filtered.key !== key)
+      announce(`${count(found.length)} of ${some(rows.length, "membership")}`);
     filtered = { from: rows, key, rows: found, accounts: new Set(found.map((one) => one.AccountId)).size };
   }
   const columns = memberColumns();
@@ -123,16 +173,36 @@ export function Members() {
 }
 
 const unread = ({ Problems }, name) => `could not be read${Problems?.[name] ? `: ${Problems[name].title}` : ""}`;
-const AUTO = new Map([[true, "yes"], [false, "no"]]);
+const AUTO = new Map([
+  [true, "yes"],
+  [false, "no"],
+]);
 
 // By administrator and region, whatever the order in which they have answered; the filters above are for them too.
 function Graphs({ has, region, view }) {
   const rows = graphs.rows.filter((one) => has(one.AccountId) && (!region || one.Region === region));
   const columns = [
-    { key: "account", label: "Administrator", value: (one) => `${one.AccountId} ${one.Region}`, cell: (one) => html`<a href=${link("account", [one.AccountId])}>${one.AccountId}</a>` },
+    {
+      key: "account",
+      label: "Administrator",
+      value: (one) => `${one.AccountId} ${one.Region}`,
+      cell: (one) => html`<a href=${link("account", [one.AccountId])}>${one.AccountId}</a>`,
+    },
     { key: "region", label: "Region", value: (one) => one.Region },
-    { key: "packages", label: "Data source packages", wide: true, value: (one) => (one.Packages ? packages(one.Packages) : unread(one, "Packages")) },
-    { key: "auto", label: "New accounts join by themselves", wide: true, value: (one) => AUTO.get(one.AutoEnable) ?? (one.Problems?.AutoEnable ? unread(one, "AutoEnable") : "no: not the graph of an organization") },
+    {
+      key: "packages",
+      label: "Data source packages",
+      wide: true,
+      value: (one) => (one.Packages ? packages(one.Packages) : unread(one, "Packages")),
+    },
+    {
+      key: "auto",
+      label: "New accounts join by themselves",
+      wide: true,
+      value: (one) =>
+        AUTO.get(one.AutoEnable) ??
+        (one.Problems?.AutoEnable ? unread(one, "AutoEnable") : "no: not the graph of an organization"),
+    },
     { key: "created", label: "Created (UTC)", value: (one) => timestamp(one.CreatedTime) },
   ];
   return html`<section aria-labelledby="graphs-title" id="graphs">

@@ -27,7 +27,12 @@ const problems = { plan: null, apply: null, jobs: null };
 
 const regionsOf = () => settings.Regions.filter((region) => !form.off.includes(region));
 // Nobody is preselected, since a wrong choice invites accounts into a wrong graph.
-const administratorOf = () => (settings.Accounts.includes(form.administrator) ? form.administrator : settings.Accounts.length === 1 ? settings.Accounts[0] : "");
+const administratorOf = () =>
+  settings.Accounts.includes(form.administrator)
+    ? form.administrator
+    : settings.Accounts.length === 1
+      ? settings.Accounts[0]
+      : "";
 const asSent = () => JSON.stringify([administratorOf(), regionsOf(), form.csv]);
 const isEdited = () => plan !== null && plan.form !== asSent();
 
@@ -61,7 +66,9 @@ export function show([id]) {
 // From the page of an account: the form is for it alone, with its e-mail address if the page has it. What was typed before
 // is put aside.
 function prefill({ accounts, regions = "", administrator = "" }) {
-  const emails = new Map(members.rows.filter((one) => one.EmailAddress).map((one) => [one.AccountId, one.EmailAddress]));
+  const emails = new Map(
+    members.rows.filter((one) => one.EmailAddress).map((one) => [one.AccountId, one.EmailAddress]),
+  );
   const csv = accounts
     .split(",")
     .map(digitsOf)
@@ -95,7 +102,12 @@ function putBack() {
 
 const linesOf = (csv) => csv.split(/\r\n|\r|\n/);
 // The server takes other separators, quotes and another order of columns, too.
-const idOf = (line) => line.replace(/["']/g, "").split(/[,;\t]/).map(digitsOf).find(isAccount) ?? "";
+const idOf = (line) =>
+  line
+    .replace(/["']/g, "")
+    .split(/[,;\t]/)
+    .map(digitsOf)
+    .find(isAccount) ?? "";
 const lineCount = (csv) => linesOf(csv).filter((line) => line.trim()).length;
 
 // ---- the plan
@@ -121,7 +133,12 @@ async function makePlan() {
   }
   draw();
   if (placeNow() === sent.from) focusOn("plan");
-  else if (address.view !== "onboarding") notify({ text: `The plan for administrator ${plan.AdministratorId} is ready.`, href: link("onboarding", [], { plan: plan.PlanId }), label: "Show it" });
+  else if (address.view !== "onboarding")
+    notify({
+      text: `The plan for administrator ${plan.AdministratorId} is ready.`,
+      href: link("onboarding", [], { plan: plan.PlanId }),
+      label: "Show it",
+    });
 }
 
 function take(answer, sent) {
@@ -138,8 +155,10 @@ async function readPlan(id) {
     if (address.query.plan === id) take(answer, known === id ? sent : null);
   } catch (error) {
     if (!error.problem) throw error;
-    if (error.problem.status === 404) problems.plan = { title: "The plan of this address is gone", detail: "make a new plan" };
-    else problems.plan = { ...error.problem, title: `The plan of this address could not be read: ${error.problem.title}` };
+    if (error.problem.status === 404)
+      problems.plan = { title: "The plan of this address is gone", detail: "make a new plan" };
+    else
+      problems.plan = { ...error.problem, title: `The plan of this address could not be read: ${error.problem.title}` };
   }
   changed();
 }
@@ -161,10 +180,18 @@ async function applyPlan() {
     const bad = (applied.Lines ?? []).map((one) => one.Line);
     remember("applied", { id: started.JobId, accounts: applied.AccountIds ?? [], bad, form: applied.form });
     if (placeNow() === from) go("onboarding", [started.JobId]);
-    else notify({ text: `The plan for administrator ${applied.AdministratorId} is being applied.`, href: link("onboarding", [started.JobId]), label: "Show the progress" });
+    else
+      notify({
+        text: `The plan for administrator ${applied.AdministratorId} is being applied.`,
+        href: link("onboarding", [started.JobId]),
+        label: "Show the progress",
+      });
   } catch (error) {
     if (!error.problem) throw error;
-    problems.apply = { ...error.problem, advice: "To apply it again is safe: a plan is applied only once. The latest jobs below show whether it was." };
+    problems.apply = {
+      ...error.problem,
+      advice: "To apply it again is safe: a plan is applied only once. The latest jobs below show whether it was.",
+    };
     if (error.problem.outcome_unknown) listJobs();
     if (error.problem.status === 404 || OVER.has(error.problem.code)) applied.over = true;
     // The plan says so itself.
@@ -196,7 +223,11 @@ const failedAccounts = (rows) => new Set(rows.filter((one) => one.Problem).map((
 function notDone({ id, rows, gone }) {
   const applied = recall("applied", { id: null, accounts: [] });
   const wanted = gone ? new Set(applied.id === id ? applied.accounts : []) : failedAccounts(rows);
-  return new Set(linesOf(form.csv).map(idOf).filter((account) => wanted.has(account))).size;
+  return new Set(
+    linesOf(form.csv)
+      .map(idOf)
+      .filter((account) => wanted.has(account)),
+  ).size;
 }
 
 // What cannot be taken back.
@@ -204,7 +235,8 @@ function costs(actions) {
   const number = (...kinds) => actions.filter((one) => kinds.includes(one.Kind)).length;
   const [mails, graphs] = [number("invite", "reinvite"), number("create graph")];
   return [
-    mails > 0 && `${some(mails, "invitation")}: ${mails === 1 ? "the root user of the account gets an e-mail" : "for each of them, the root user of the account gets an e-mail"}.`,
+    mails > 0 &&
+      `${some(mails, "invitation")}: ${mails === 1 ? "the root user of the account gets an e-mail" : "for each of them, the root user of the account gets an e-mail"}.`,
     graphs > 0 && `${some(graphs, "new graph")}: its members pay for their data once the free trial is over.`,
   ].filter(Boolean);
 }
@@ -219,45 +251,64 @@ function Plan() {
     lines || plan.Problems.length
       ? "There are no actions. The problems below have to be solved first."
       : "There is nothing to do: no account of the list needs an action.";
-  const summary = plan.Actions.length ? `${some(plan.Actions.length, "action")} for ${some(accounts.length, "account")}. ${problems.apply?.outcome_unknown || plan.JobId ? "" : "Nothing has been changed yet."}` : nothing;
+  const summary = plan.Actions.length
+    ? `${some(plan.Actions.length, "action")} for ${some(accounts.length, "account")}. ${problems.apply?.outcome_unknown || plan.JobId ? "" : "Nothing has been changed yet."}`
+    : nothing;
   const isOver = plan.over || plan.JobId || plan.Latest === false;
   const skipped = lines ? `, without the ${lines === 1 ? "invalid line" : `${count(lines)} invalid lines`}` : "";
   const text = (key, label, value) => ({ key, label, value });
   const wide = (key, label, value) => ({ key, label, value, wide: true });
-  const places = [text("region", "Region", (one) => one.Region ?? "all"), text("account", "Account", (one) => one.AccountId ?? "all")];
+  const places = [
+    text("region", "Region", (one) => one.Region ?? "all"),
+    text("account", "Account", (one) => one.AccountId ?? "all"),
+  ];
   // A note may be about a line, or about all that it names itself.
-  const about = [text("region", "Region", (one) => one.Region ?? ""), text("account", "Account", (one) => one.AccountId ?? "")];
+  const about = [
+    text("region", "Region", (one) => one.Region ?? ""),
+    text("account", "Account", (one) => one.AccountId ?? ""),
+  ];
   const keyed = (rows) => rows.map((one, place) => ({ ...one, place }));
   const list = (id, caption, heading, rows, columns) =>
-    rows.length > 0 && html`<h3>${heading}</h3><${Table} id=${id} caption=${caption} rows=${keyed(rows)} rowKey=${(one) => one.place} columns=${columns} />`;
+    rows.length > 0 &&
+    html`<h3>${heading}</h3><${Table} id=${id} caption=${caption} rows=${keyed(rows)} rowKey=${(one) => one.place} columns=${columns} />`;
   const kinds = [...new Set(plan.Actions.map((action) => action.Kind))];
   const actionRegions = [...new Set(plan.Actions.map((action) => action.Region))];
   const numbers = new Map();
-  for (const { Kind, Region } of plan.Actions) numbers.set(`${Kind} ${Region}`, (numbers.get(`${Kind} ${Region}`) ?? 0) + 1);
+  for (const { Kind, Region } of plan.Actions)
+    numbers.set(`${Kind} ${Region}`, (numbers.get(`${Kind} ${Region}`) ?? 0) + 1);
   const actions = [
     text("kind", "Action", (one) => one.kind),
-    ...actionRegions.map((region) => ({ key: region, label: region, number: true, value: (one) => numbers.get(`${one.kind} ${region}`) ?? 0 })),
+    ...actionRegions.map((region) => ({
+      key: region,
+      label: region,
+      number: true,
+      value: (one) => numbers.get(`${one.kind} ${region}`) ?? 0,
+    })),
   ];
   return html`<section aria-labelledby="plan-title" id="plan" class=${edited ? "outdated" : ""}>
     <h2 id="plan-title">Plan for administrator ${plan.AdministratorId}</h2>
     <p id="plan-of">${accounts.length ? `${some(accounts.length, "account")}: ${accounts.slice(0, 12).join(", ")}${accounts.length > 12 ? ` and ${count(accounts.length - 12)} more` : ""}, in ${regions.join(", ")}` : ""}</p>
-    ${edited &&
-    !isOver &&
-    html`<p class="warning" id="plan-outdated">${plan.form === null ? html`<strong>This plan was made in another tab, or by another person.</strong> It can be applied only there.` : html`<strong>This plan no longer belongs to the form above.</strong> The form was changed after it was made. Show the plan again before you apply it.`}</p>`}
+    ${
+      edited &&
+      !isOver &&
+      html`<p class="warning" id="plan-outdated">${plan.form === null ? html`<strong>This plan was made in another tab, or by another person.</strong> It can be applied only there.` : html`<strong>This plan no longer belongs to the form above.</strong> The form was changed after it was made. Show the plan again before you apply it.`}</p>`
+    }
     <p id="plan-summary">${summary}</p>
     ${costs(plan.Actions).map((words) => html`<p key=${words}>${words}</p>`)}
     ${list("plan-lines", "Invalid lines, which are skipped", lines === 1 ? "1 invalid line" : `${count(lines)} invalid lines`, plan.Lines, [text("line", "Line", (one) => String(one.Line)), wide("problem", "Problem", (one) => one.Problem)])}
     ${list("plan-problems", "Problems that the plan cannot solve", "Problems that the plan cannot solve", plan.Problems, [...places, wide("problem", "Problem", (one) => one.Problem)])}
     ${list("plan-notes", "What is worth knowing about the plan", "Worth knowing", plan.Notes, [...about, wide("note", "Note", (one) => one.Note)])}
-    ${plan.Actions.length > 0 &&
-    html`<h3>Actions</h3>
+    ${
+      plan.Actions.length > 0 &&
+      html`<h3>Actions</h3>
       <${Table} id="plan-actions" caption="Numbers of actions by kind and region" rows=${kinds.map((kind) => ({ kind }))} rowKey=${(one) => one.kind} columns=${actions} />
       <details><summary>Each action</summary>
         <${Table} id="plan-each" caption="Each action" rows=${keyed(plan.Actions)} rowKey=${(one) => one.place} columns=${[text("kind", "Action", (one) => one.Kind), ...places, wide("reason", "Reason", (one) => inWords(one.Detail ?? one.Reason ?? ""))]} />
       </details>
       <details><summary>As text</summary><pre tabindex="0" role="group" aria-label="The plan as text">${plan.Text}</pre></details>
       ${isOver && html`<p class="warning" id="plan-over"><strong>This plan cannot be applied any more.</strong> ${plan.JobId ? html`It was applied: <a href=${link("onboarding", [plan.JobId])}>show the progress</a>` : "There is a newer one, or it has expired. Show the plan again."}</p>`}
-      ${!edited && !isOver && html`<p class="buttons"><${Button} name="apply" id="plan-apply" main=${true} run=${applyPlan} label=${`Apply to administrator ${plan.AdministratorId}${skipped}`} working="Applying" /></p>`}`}
+      ${!edited && !isOver && html`<p class="buttons"><${Button} name="apply" id="plan-apply" main=${true} run=${applyPlan} label=${`Apply to administrator ${plan.AdministratorId}${skipped}`} working="Applying" /></p>`}`
+    }
     <${Problem} id="apply-alert" problem=${problems.apply} />
   </section>`;
 }
@@ -267,8 +318,10 @@ function Plan() {
 // The word and the kind for how it goes: what has failed is never "done" alone.
 function outcome({ State, Failed = 0, Total, Ok, Regions = [] }) {
   const bad = Failed > 0 || Ok === false || Regions.some((region) => region.Problem);
-  if (State !== "done" || !bad) return [Failed ? `${WORDS[State]}, ${count(Failed)} failed` : WORDS[State], Failed ? "bad" : KINDS[State]];
-  if (Total && Failed >= Total) return [`Failed: ${Total === 1 ? "the membership" : `all ${count(Total)} memberships`}`, "bad"];
+  if (State !== "done" || !bad)
+    return [Failed ? `${WORDS[State]}, ${count(Failed)} failed` : WORDS[State], Failed ? "bad" : KINDS[State]];
+  if (Total && Failed >= Total)
+    return [`Failed: ${Total === 1 ? "the membership" : `all ${count(Total)} memberships`}`, "bad"];
   return [Failed ? `Done, ${count(Failed)} failed` : "Done, with problems", "bad"];
 }
 
@@ -329,7 +382,10 @@ function watch(id) {
     },
     disconnected() {
       if (!mine.follows) return;
-      mine.problem = { title: "The connection is lost", detail: "reconnecting; a job does not need this page, but whether it runs on is not known" };
+      mine.problem = {
+        title: "The connection is lost",
+        detail: "reconnecting; a job does not need this page, but whether it runs on is not known",
+      };
       changed();
     },
     connected() {
@@ -347,7 +403,11 @@ function watch(id) {
 }
 
 // The server has forgotten a job: one that was running has been interrupted by a restart.
-const GONE = { title: "The server does not know this job any more", detail: "it has expired, or the server was restarted, which interrupts a job; Members has what was done, and a new plan for the same accounts continues there" };
+const GONE = {
+  title: "The server does not know this job any more",
+  detail:
+    "it has expired, or the server was restarted, which interrupts a job; Members has what was done, and a new plan for the same accounts continues there",
+};
 
 function lose(mine) {
   mine.problem = GONE;
@@ -368,7 +428,12 @@ async function stopJob() {
 }
 
 const JOB_COLUMNS = [
-  { key: "account", label: "Account", value: (one) => one.AccountId, cell: (one) => html`<a href=${link("account", [one.AccountId])}>${one.AccountId}</a>` },
+  {
+    key: "account",
+    label: "Account",
+    value: (one) => one.AccountId,
+    cell: (one) => html`<a href=${link("account", [one.AccountId])}>${one.AccountId}</a>`,
+  },
   { key: "region", label: "Region", value: (one) => one.Region },
   { key: "before", label: "Before", value: (one) => inWords(one.Before) },
   { key: "after", label: "After", value: (one) => inWords(one.After) },
@@ -392,8 +457,10 @@ function Job() {
     </div>
     <p id="job-status">${data.State && html`<${Badge} kind=${outcome(data)[1]}>${outcome(data)[0]}<//> ${data.Summary ?? ""} ${bad.map((region) => `${region.Region}: ${region.Problem}.`).join(" ")}`}</p>
     <${Problem} id="job-alert" problem=${job.problem} retry=${job.ended && job.problem && running ? () => watch(job.id) : null} />
-    ${groups.length > 0 &&
-    html`<h3>Problems</h3><ul class="groups" id="job-problems">${groups.slice(0, MANY).map(([problem, rows]) => html`<li key=${problem}><strong>${some(rows.length, "membership")}</strong>: ${problem}. <span class="quiet">${accountsOf(rows)}</span></li>`)}${groups.length > MANY && html`<li key="more">And ${some(groups.length - MANY, "other problem")}, in the table below.</li>`}</ul>`}
+    ${
+      groups.length > 0 &&
+      html`<h3>Problems</h3><ul class="groups" id="job-problems">${groups.slice(0, MANY).map(([problem, rows]) => html`<li key=${problem}><strong>${some(rows.length, "membership")}</strong>: ${problem}. <span class="quiet">${accountsOf(rows)}</span></li>`)}${groups.length > MANY && html`<li key="more">And ${some(groups.length - MANY, "other problem")}, in the table below.</li>`}</ul>`
+    }
     ${left > 0 && html`<p class="buttons" id="job-left">${left === 1 ? "The account that is not done is" : `The ${count(left)} accounts that are not done are`} still in the form. <button type="button" onClick=${() => document.getElementById("plan-csv").focus()}>Go to the form</button></p>`}
     ${job.rows.length > 0 && html`<${Table} id="job-rows" caption="The result for each account in each region" rows=${job.rows} rowKey=${(one) => `${one.AccountId} ${one.Region}`} columns=${JOB_COLUMNS} />`}
   </section>`;
@@ -432,7 +499,8 @@ function insertExample() {
 }
 
 export function Onboarding() {
-  const toggle = (region) => (event) => edit({ off: event.target.checked ? form.off.filter((one) => one !== region) : [...form.off, region] });
+  const toggle = (region) => (event) =>
+    edit({ off: event.target.checked ? form.off.filter((one) => one !== region) : [...form.off, region] });
   const working = isBusy("plan");
   return html`
     <section aria-labelledby="onboarding-title" id="onboarding">

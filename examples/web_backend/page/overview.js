@@ -62,5 +62,6 @@ export class Overview extends Dataset {
   }
 
   // Whether the numbers of a row are not those of the latest survey.
-  isOld = (target) => Boolean(target.time) && (Boolean(target.Error) || target.survey !== this.surveyId || this.phase === "failed");
+  isOld = (target) =>
+    Boolean(target.time) && (Boolean(target.Error) || target.survey !== this.surveyId || this.phase === "failed");
 }

@@ -20,7 +20,13 @@ const VIEWS = new Map([
   ["onboarding", [onboarding, onboarding.Onboarding]],
   ["account", [account, account.Account]],
 ]);
-const LINKS = [["fleet", "Fleet"], ["coverage", "Coverage"], ["members", "Members"], ["investigations", "Investigations"], ["onboarding", "Onboarding"]];
+const LINKS = [
+  ["fleet", "Fleet"],
+  ["coverage", "Coverage"],
+  ["members", "Members"],
+  ["investigations", "Investigations"],
+  ["onboarding", "Onboarding"],
+];
 
 // An account id leads to the account, and a part of one to all that have it.
 function find(event) {
@@ -79,7 +85,8 @@ function ignoreStrayClick(event) {
 }
 
 function View() {
-  if (!settings.known) return html`<section aria-labelledby="wait-title" id="wait"><h2 id="wait-title">${address.title}</h2><p>${settings.problem ? "The accounts and regions are not known." : "Not answered yet."}</p></section>`;
+  if (!settings.known)
+    return html`<section aria-labelledby="wait-title" id="wait"><h2 id="wait-title">${address.title}</h2><p>${settings.problem ? "The accounts and regions are not known." : "Not answered yet."}</p></section>`;
   const view = VIEWS.get(address.view)?.[1];
   if (view) return html`<${view} />`;
   return html`<section aria-labelledby="unknown-title" id="unknown"><h2 id="unknown-title">Not found</h2>

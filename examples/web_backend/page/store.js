@@ -53,7 +53,8 @@ export function focusOn(section) {
     if (wanted.place !== undefined) field.setSelectionRange(wanted.place, wanted.place);
     return;
   }
-  const heading = (section && document.getElementById(section)?.querySelector("h2")) ?? document.querySelector("main h2");
+  const heading =
+    (section && document.getElementById(section)?.querySelector("h2")) ?? document.querySelector("main h2");
   if (!heading) return;
   heading.tabIndex = -1;
   heading.focus();

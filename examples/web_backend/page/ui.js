@@ -32,14 +32,18 @@ export function submit(name, work) {
 
 // The alert is always there, so that screen readers notice what comes into it.
 export function Problem({ id, problem, retry, label = "Try again" }) {
-  const facts = problem && [problem.code, problem.parameter, problem.request_id && `request id ${problem.request_id}`].filter(Boolean);
+  const facts =
+    problem &&
+    [problem.code, problem.parameter, problem.request_id && `request id ${problem.request_id}`].filter(Boolean);
   return html`<div role="alert" id=${id}>
-    ${problem &&
-    html`<p><strong>${problem.title}</strong>${problem.detail ? `: ${problem.detail}` : ""}</p>
+    ${
+      problem &&
+      html`<p><strong>${problem.title}</strong>${problem.detail ? `: ${problem.detail}` : ""}</p>
       ${facts.length > 0 && html`<p class="quiet">${facts.join(", ")}</p>`}
       ${problem.outcome_unknown && html`<p>AWS may have carried out the request nevertheless. ${problem.advice ?? "Check before you repeat it."}</p>`}
       ${problem.JobId && html`<p><a href=${`#onboarding/${encodeURIComponent(problem.JobId)}`}>Show that job</a></p>`}
-      ${retry && html`<button type="button" onClick=${retry}>${label}</button>`}`}
+      ${retry && html`<button type="button" onClick=${retry}>${label}</button>`}`
+    }
   </div>`;
 }
 
@@ -60,7 +64,8 @@ export function Freshness({ id, of }) {
   return html`<p id=${id} class=${phase === "failed" ? "freshness late" : "freshness"}>${words.join(", ")}</p>`;
 }
 
-export const RefreshButton = ({ id, busy, run }) => html`<button type="button" id=${id} aria-disabled=${busy ? "true" : null} onClick=${() => busy || run()}>${busy ? "Refreshing" : "Refresh"}</button>`;
+export const RefreshButton = ({ id, busy, run }) =>
+  html`<button type="button" id=${id} aria-disabled=${busy ? "true" : null} onClick=${() => busy || run()}>${busy ? "Refreshing" : "Refresh"}</button>`;
 
 export function Field({ id, label, hint, children }) {
   return html`<p class="field"><label for=${id}>${label}</label>${children}${hint && html`<span class="quiet" id=${`${id}-hint`}>${hint}</span>`}</p>`;
@@ -98,7 +103,9 @@ export function Exports({ kind, query = {}, failed = 0, children }) {
     const words = new URLSearchParams(Object.entries({ ...more, ...personal }).filter(([, value]) => value)).toString();
     return `api/export/${file}${words && `?${words}`}`;
   };
-  const missing = failed > 0 && html`Incomplete: ${some(failed, "account and region", "accounts and regions")} could not be checked: <a href=${address("failures.csv", { kind })} download>CSV of these</a>`;
+  const missing =
+    failed > 0 &&
+    html`Incomplete: ${some(failed, "account and region", "accounts and regions")} could not be checked: <a href=${address("failures.csv", { kind })} download>CSV of these</a>`;
   return html`<p class="exports quiet">Export ${children}: <a href=${address(`${kind}.csv`, query)} download>CSV</a> <a href=${address(`${kind}.ndjson`, query)} download>NDJSON</a>
     <label><input type="checkbox" checked=${named.has(kind)} onChange=${(event) => nameFiles(kind, event.target.checked)} /> with names${kind === "members" && " and e-mail addresses"}</label> ${missing}</p>`;
 }
@@ -108,7 +115,8 @@ export function byCause(failures) {
   const groups = new Map();
   for (const { AccountId, Region, Failure } of failures) {
     const cause = Failure.Cause ?? Failure.code ?? Failure.title ?? "Unknown";
-    if (!groups.has(cause)) groups.set(cause, { cause, first: Failure, targets: [], accounts: new Set(), regions: new Set() });
+    if (!groups.has(cause))
+      groups.set(cause, { cause, first: Failure, targets: [], accounts: new Set(), regions: new Set() });
     const group = groups.get(cause);
     group.targets.push({ AccountId, Region, Failure });
     group.accounts.add(AccountId);

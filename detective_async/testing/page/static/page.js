@@ -21,7 +21,8 @@ function draw() {
   render(view(shown, on), document.body);
   document.title = shown.connection.kind === "bad" ? "Disconnected: Detective simulator" : "Detective simulator";
   // If what had the focus was removed, a heading gets it; otherwise it would move to the top of the page.
-  if (focused !== document.body && !focused?.isConnected) heading(section?.isConnected ? section.getAttribute("aria-labelledby") : "graphs-title");
+  if (focused !== document.body && !focused?.isConnected)
+    heading(section?.isConnected ? section.getAttribute("aria-labelledby") : "graphs-title");
 }
 
 function heading(id) {
@@ -68,7 +69,10 @@ async function refresh() {
   let body = null;
   let problem = "No response from the server";
   try {
-    const fetched = await fetch(`state.json?${parameters()}`, { cache: "no-store", signal: AbortSignal.timeout(REQUEST_TIMEOUT) });
+    const fetched = await fetch(`state.json?${parameters()}`, {
+      cache: "no-store",
+      signal: AbortSignal.timeout(REQUEST_TIMEOUT),
+    });
     if (fetched.ok) body = await fetched.text();
     else problem = `Error ${fetched.status} from the server`;
   } catch {
@@ -95,7 +99,8 @@ function show(body) {
     shown.connection = { kind: shown.paused ? "plain" : "good", text: shown.paused ? "Paused" : "Live" };
     draw();
     // The server returns the last page if the requested one does not exist any more.
-    for (const name of Object.keys(selection.offsets)) selection.offsets[name] = (shown.found[name] ?? shown.found.graph?.[name])?.offset ?? 0;
+    for (const name of Object.keys(selection.offsets))
+      selection.offsets[name] = (shown.found[name] ?? shown.found.graph?.[name])?.offset ?? 0;
     return null;
   } catch (error) {
     console.warn("the state cannot be shown:", error);

@@ -29,8 +29,10 @@ const place = (graph) => `${graph.administrator}, ${graph.region}`;
 // ---- parts of cells
 
 // Long words may break where they are joined, and elsewhere only if there is no room at all.
-const words = (text) => text.split(/(?<=[a-z])(?=[A-Z])|(?<=[_@.,:/=(-])/).map((word, index) => (index ? html`<wbr />${word}` : word));
-const badge = (text, kind) => html`<span class="badge" data-kind=${kind ?? KINDS[text] ?? "plain"}>${words(text)}</span>`;
+const words = (text) =>
+  text.split(/(?<=[a-z])(?=[A-Z])|(?<=[_@.,:/=(-])/).map((word, index) => (index ? html`<wbr />${word}` : word));
+const badge = (text, kind) =>
+  html`<span class="badge" data-kind=${kind ?? KINDS[text] ?? "plain"}>${words(text)}</span>`;
 const badges = (items) => html`<span class="badges">${items}</span>`;
 const listed = (items) => html`<ul class="badges">${items.map((one) => html`<li>${one}</li>`)}</ul>`;
 const id = (value) => html`<span class="id">${value}</span>`;
@@ -39,7 +41,8 @@ const long = (value) => html`<span class="long">${words(value)}</span>`;
 const when = (time, show = moment) => time && html`<time datetime=${time}>${show(time)}</time>`;
 const tags = (pairs) => pairs.map(([name, value]) => badge(`${name}=${value}`));
 const address = (arn) => `#${new URLSearchParams({ graph: arn })}`;
-const link = (arn, { administrator, region, current }) => html`<a href=${address(arn)} aria-current=${current ? "true" : null}>${whole(`${administrator},`)} ${whole(region)}</a>`;
+const link = (arn, { administrator, region, current }) =>
+  html`<a href=${address(arn)} aria-current=${current ? "true" : null}>${whole(`${administrator},`)} ${whole(region)}</a>`;
 
 function statuses(counts) {
   const known = STATUSES.filter((status) => counts[status]);
@@ -149,7 +152,8 @@ const TABLES = {
     ],
   },
 };
-for (const one of Object.values(TABLES)) one.columns = one.columns.map(([label, cell]) => ({ key: label, label, cell }));
+for (const one of Object.values(TABLES))
+  one.columns = one.columns.map(([label, cell]) => ({ key: label, label, cell }));
 
 // List -> its rows at the last time, and those of them that were new. A row is new for a while, unless the reader has
 // turned the page.
@@ -182,14 +186,18 @@ function list(name, rows, view = "") {
 function paged(name, page, on, view = "") {
   const { offset, size, total, items } = page;
   const end = Math.min(offset + size, total);
-  const step = (word, to, can) => html`<button type="button" aria-label=${`${word} ${name}`} aria-disabled=${can ? null : "true"} onClick=${() => can && on.turn(name, to)}>${word}</button>`;
+  const step = (word, to, can) =>
+    html`<button type="button" aria-label=${`${word} ${name}`} aria-disabled=${can ? null : "true"} onClick=${() => can && on.turn(name, to)}>${word}</button>`;
   return html`
     ${list(name, items, `${view} ${offset}`)}
-    ${total > size && html`<div class="pager" role="group" aria-label=${`Pages of ${name}`}>
+    ${
+      total > size &&
+      html`<div class="pager" role="group" aria-label=${`Pages of ${name}`}>
       ${step("Previous", Math.max(0, offset - size), offset > 0)}
       <span>${count(offset + 1)} to ${count(end)} of ${count(total)}</span>
       ${step("Next", offset + size, end < total)}
-    </div>`}`;
+    </div>`
+    }`;
 }
 
 // ---- sections
@@ -201,7 +209,12 @@ function section(name, heading, content) {
 
 function span(seconds) {
   const parts = [];
-  for (const [size, unit] of [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]]) {
+  for (const [size, unit] of [
+    [86400, "d"],
+    [3600, "h"],
+    [60, "min"],
+    [1, "s"],
+  ]) {
     const whole = Math.floor(seconds / size);
     if (whole && parts.length < 2) parts.push(`${count(whole)} ${unit}`);
     seconds -= whole * size;
@@ -253,7 +266,10 @@ function chosen(graph, selection, on) {
 }
 
 function world(found, selection, on) {
-  const graphs = { ...found.graphs, items: found.graphs.items.map((one) => ({ ...one, current: one.arn === found.graph?.arn })) };
+  const graphs = {
+    ...found.graphs,
+    items: found.graphs.items.map((one) => ({ ...one, current: one.arn === found.graph?.arn })),
+  };
   return html`
     <section aria-labelledby="overview-title">
       <h2 id="overview-title" class="visually-hidden">Overview</h2>
@@ -267,7 +283,14 @@ function world(found, selection, on) {
       </div>
       <div>
         ${section("requests", "Latest requests", paged("requests", found.requests, on))}
-        ${section("faults", "Pending faults", list("faults", found.faults.map((fault, index) => ({ ...fault, index }))))}
+        ${section(
+          "faults",
+          "Pending faults",
+          list(
+            "faults",
+            found.faults.map((fault, index) => ({ ...fault, index })),
+          ),
+        )}
         ${section("investigations", "Investigations", paged("investigations", found.investigations, on))}
         ${section("accounts", "Accounts", paged("accounts", found.accounts, on))}
       </div>

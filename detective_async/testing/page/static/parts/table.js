@@ -11,7 +11,15 @@
 // where there is no `cell`. `number` aligns right; `wide` is for text of any length. Without `onSort` the rows
 // stay in the order in which they come. Nothing is shown without rows: what that means is for the page to say.
 
-import { Component, Virtualizer, createRef, elementScroll, html, observeElementOffset, observeElementRect } from "./index.js";
+import {
+  Component,
+  Virtualizer,
+  createRef,
+  elementScroll,
+  html,
+  observeElementOffset,
+  observeElementRect,
+} from "./index.js";
 
 const FEW = 60; // up to this many rows, all of them are in the document
 const CELLS = 480; // and fewer, if there are many columns: what is drawn at once has a limit
@@ -38,7 +46,9 @@ const SIMPLE = /^[\d\-T:.Z ]+$/;
 
 function areSimple(values) {
   const length = values.find(([value]) => value != null)?.[0].length;
-  return values.every(([value]) => value == null || (typeof value === "string" && value.length === length && SIMPLE.test(value)));
+  return values.every(
+    ([value]) => value == null || (typeof value === "string" && value.length === length && SIMPLE.test(value)),
+  );
 }
 
 function sorted(rows, columns, sort) {
@@ -47,9 +57,7 @@ function sorted(rows, columns, sort) {
   // The values are computed once for each row, and not for each comparison.
   const values = rows.map((row, index) => [column.value(row), index, row]);
   const ordered = areSimple(values) ? compareSimple : compare;
-  return values
-    .sort((a, b) => ordered(a[0], b[0], sort.down ? -1 : 1) || a[1] - b[1])
-    .map(([, , row]) => row);
+  return values.sort((a, b) => ordered(a[0], b[0], sort.down ? -1 : 1) || a[1] - b[1]).map(([, , row]) => row);
 }
 
 export class Table extends Component {
@@ -205,7 +213,8 @@ export class Table extends Component {
       content = (this.printing ? this.rows : this.rows.slice(0, this.few())).map((row, index) => this.row(row, index));
     } else {
       this.virtual.setOptions(this.options());
-      const gap = (height, key) => html`<tr key=${key} class="gap" role="presentation" aria-hidden="true"><td colspan=${columns.length} style=${{ height: `${height}px` }}></td></tr>`;
+      const gap = (height, key) =>
+        html`<tr key=${key} class="gap" role="presentation" aria-hidden="true"><td colspan=${columns.length} style=${{ height: `${height}px` }}></td></tr>`;
       content = [];
       let end = 0;
       for (const item of this.virtual.getVirtualItems()) {
