@@ -9,6 +9,12 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/pytest --numprocesses $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN)) --dist loadfile --no-loadscope-reorder
 JAVASCRIPT_SDK := @aws-sdk/client-detective@3.1048.0
 AXE := axe-core@4.14.1
+ESLINT := eslint@10.15.0
+PRETTIER := prettier@3.10.1
+# The JavaScript that is written here; what is beside it in folders of `parts` is fetched.
+SCRIPTS := eslint.config.mjs examples/web_backend/page/*.js $(addprefix detective_async/testing/page/static/,*.js parts/*.js)
+# It leaves the HTML templates alone, in which a line break may take away a blank.
+PRETTIER_OPTIONS := --log-level warn --print-width 120 --embedded-language-formatting off
 SOURCES := $(shell find detective_async -type f -not -name '*.pyc') pyproject.toml hatch_build.py README.md LICENSE
 
 .PHONY: demo picture web test test-fast test-deep test-plain test-version soak check lint types docs format parts bench bench-quick bench-python api parity dist clean
@@ -51,10 +57,12 @@ soak: $(VENV)/package $(VENV)/test  ## 200,000 calls with 5 % faults, after whic
 
 check: lint types  ## format, lint, imports and types, over package, tests, examples and benchmarks
 
-lint: $(VENV)/package $(VENV)/check
+lint: $(VENV)/package $(VENV)/check $(VENV)/javascript
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
+	[ ! -d $(VENV)/node_modules ] || $(VENV)/node_modules/.bin/prettier --check $(PRETTIER_OPTIONS) $(SCRIPTS)
+	[ ! -d $(VENV)/node_modules ] || $(VENV)/node_modules/.bin/eslint $(SCRIPTS)
 
 types: $(VENV)/package $(VENV)/check
 	$(BIN)/mypy detective_async tests examples benchmarks
@@ -63,9 +71,10 @@ types: $(VENV)/package $(VENV)/check
 docs: $(VENV)-docs/docs  ## the documentation as a site, in docs/_build
 	$(VENV)-docs/bin/sphinx-build -W --keep-going -n -q -b html docs docs/_build
 
-format: $(VENV)/check
+format: $(VENV)/check $(VENV)/javascript
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	[ ! -d $(VENV)/node_modules ] || $(VENV)/node_modules/.bin/prettier --write $(PRETTIER_OPTIONS) $(SCRIPTS)
 
 parts: $(VENV)/test  ## fetch the vendored libraries of the web pages again, in the versions that the script names
 	cd tests && $(abspath $(BIN))/python -m support.page_parts
@@ -113,11 +122,12 @@ $(VENV)/test $(VENV)/check $(VENV)/bench: pyproject.toml | $(VENV)/pip
 	$(BIN)/pip install --quiet --group $(@F)
 	@touch $@
 
-# The AWS SDK for JavaScript, which calls the simulator, and axe-core, which checks the accessibility of the web pages.
-# Without npm, or without a network, their tests are skipped.
+# The AWS SDK for JavaScript, which calls the simulator, axe-core, which checks the accessibility of the web pages, and the
+# linters of their JavaScript. Without npm, or without a network, all that is skipped.
 $(VENV)/javascript: Makefile | $(VENV)/pip
 	command -v npm >/dev/null && npm install --prefix $(VENV) --no-save --no-audit --no-fund --ignore-scripts --silent \
-		$(JAVASCRIPT_SDK) $(AXE) || echo "without npm: the AWS SDK for JavaScript and the rules of axe-core are not tested"
+		$(JAVASCRIPT_SDK) $(AXE) $(ESLINT) $(PRETTIER) \
+		|| echo "without npm: no test of the AWS SDK for JavaScript, of the rules of axe-core, and of the form of JavaScript"
 	@touch $@
 
 # An environment of its own: the AWS CLI, which the tests need, insists on a docutils that is too old for Sphinx.

@@ -94,12 +94,13 @@ export function follow(arrived) {
     arrived(address, before);
     changed();
     // After the new view was drawn.
-    if (byUser)
+    if (byUser) {
       setTimeout(
         () =>
           requestAnimationFrame(() => requestAnimationFrame(() => focusOnArrival(address.ids.length ? "one" : null))),
         50,
       );
+    }
   };
   window.addEventListener("hashchange", () => arrive(true));
   arrive(false);

@@ -89,10 +89,11 @@ export function verdict(name, on, gaps, pending, unknown = 0) {
   const where = `covered in ${count(on)} of ${some(on + gaps + pending + unknown, "region")}`;
   const notKnown = `not known in ${some(unknown, "region")}, which could not be checked`;
   if (pending) return `${name} is ${where} so far; ${some(pending, "region")} not answered yet`;
-  if (unknown)
+  if (unknown) {
     return gaps
       ? `${name} is not covered everywhere: ${where}, and ${notKnown}`
       : `${name} is ${where}, and ${notKnown}`;
+  }
   return gaps
     ? `${name} is not covered everywhere: ${where}`
     : `${name} is covered everywhere: in ${on === 1 ? "its region" : `all ${count(on)} regions`}`;

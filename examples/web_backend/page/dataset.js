@@ -54,9 +54,9 @@ export class Dataset {
   // which may have a later one already.
   enter(other = null) {
     if (this.outdated && !this.loading) this.load({ fresh: true });
-    else if (this.phase === "ready" && other?.readyAt > this.readyAt && other.surveyId !== this.surveyId)
+    else if (this.phase === "ready" && other?.readyAt > this.readyAt && other.surveyId !== this.surveyId) {
       this.load({ quiet: true });
-    else if (this.phase === "idle" || this.phase === "failed") this.load({ quiet: true });
+    } else if (this.phase === "idle" || this.phase === "failed") this.load({ quiet: true });
   }
 
   // The view is left: a stream that nobody sees would take one of the few connections that a browser has to a server. The
@@ -122,9 +122,9 @@ export class Dataset {
           break;
         }
         this.problem = null;
-        if (value.Begin)
+        if (value.Begin) {
           Object.assign(this, { surveyId: value.Begin.SurveyId, progress: { Done: 0, Total: value.Begin.Total } });
-        else if (value.Progress) this.progress = value.Progress;
+        } else if (value.Progress) this.progress = value.Progress;
         else if (value.Failure) failures.push(value);
         else {
           const row = this.read(value);
@@ -147,8 +147,9 @@ export class Dataset {
     if (this.time !== null) {
       for (const [name, row] of this.shown) {
         const next = found.get(name);
-        if (next ? this.isUnknown(next) && !this.isUnknown(row) : failed.has(this.owner(row)))
+        if (next ? this.isUnknown(next) && !this.isUnknown(row) : failed.has(this.owner(row))) {
           found.set(name, { ...row, stale: row.stale ?? this.time });
+        }
       }
     }
     // In one order, whichever has answered first.

@@ -283,8 +283,9 @@ function Accounts({ totals }) {
             ? !target.Error && target.GraphArn === null
             : target.Counts?.[status]));
     const found = part || region || status ? rows.filter(matches) : rows;
-    if (filtered.key !== null && filtered.key !== key)
+    if (filtered.key !== null && filtered.key !== key) {
       announce(`${count(found.length)} of ${count(rows.length)} accounts and regions`);
+    }
     filtered = { from: rows, key, rows: found };
   }
   const number = (target, value) => {

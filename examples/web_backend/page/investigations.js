@@ -119,8 +119,9 @@ async function read(mine) {
       if (mine !== one) return;
     }
     const rows = [];
-    for await (const indicator of pages(`${mine.path}/indicators`, "Indicators"))
+    for await (const indicator of pages(`${mine.path}/indicators`, "Indicators")) {
       rows.push({ ...indicator, place: rows.length });
+    }
     if (mine !== one) return;
     mine.indicators = rows;
     announce(`${lower(mine.found.Status)}, ${some(rows.length, "indicator")}`);
@@ -237,12 +238,13 @@ async function startInvestigation() {
     edit({ entity: "" });
     investigations.load({ fresh: true });
     if (placeNow() === from) go("investigations", [account, region, id]);
-    else
+    else {
       notify({
         text: "The investigation was started.",
         href: link("investigations", [account, region, id]),
         label: "Show it",
       });
+    }
   } catch (error) {
     if (!error.problem) throw error;
     startProblem = error.problem;
@@ -288,11 +290,12 @@ let ordered = { from: null, rows: [] };
 // Where the sort finds no difference, such as in the severity, the newest comes first.
 function newestFirst() {
   const { rows } = investigations;
-  if (ordered.from !== rows)
+  if (ordered.from !== rows) {
     ordered = {
       from: rows,
       rows: [...rows].sort((a, b) => (a.CreatedTime < b.CreatedTime ? 1 : a.CreatedTime > b.CreatedTime ? -1 : 0)),
     };
+  }
   return ordered.rows;
 }
 

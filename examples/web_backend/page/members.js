@@ -143,8 +143,9 @@ export function Members() {
         (!status || one.Status === status) &&
         (!region || one.Region === region),
     );
-    if (filtered.key !== null && filtered.key !== key)
+    if (filtered.key !== null && filtered.key !== key) {
       announce(`${count(found.length)} of ${some(rows.length, "membership")}`);
+    }
     filtered = { from: rows, key, rows: found, accounts: new Set(found.map((one) => one.AccountId)).size };
   }
   const columns = memberColumns();

@@ -133,12 +133,13 @@ async function makePlan() {
   }
   draw();
   if (placeNow() === sent.from) focusOn("plan");
-  else if (address.view !== "onboarding")
+  else if (address.view !== "onboarding") {
     notify({
       text: `The plan for administrator ${plan.AdministratorId} is ready.`,
       href: link("onboarding", [], { plan: plan.PlanId }),
       label: "Show it",
     });
+  }
 }
 
 function take(answer, sent) {
@@ -155,10 +156,11 @@ async function readPlan(id) {
     if (address.query.plan === id) take(answer, known === id ? sent : null);
   } catch (error) {
     if (!error.problem) throw error;
-    if (error.problem.status === 404)
+    if (error.problem.status === 404) {
       problems.plan = { title: "The plan of this address is gone", detail: "make a new plan" };
-    else
+    } else {
       problems.plan = { ...error.problem, title: `The plan of this address could not be read: ${error.problem.title}` };
+    }
   }
   changed();
 }
@@ -180,12 +182,13 @@ async function applyPlan() {
     const bad = (applied.Lines ?? []).map((one) => one.Line);
     remember("applied", { id: started.JobId, accounts: applied.AccountIds ?? [], bad, form: applied.form });
     if (placeNow() === from) go("onboarding", [started.JobId]);
-    else
+    else {
       notify({
         text: `The plan for administrator ${applied.AdministratorId} is being applied.`,
         href: link("onboarding", [started.JobId]),
         label: "Show the progress",
       });
+    }
   } catch (error) {
     if (!error.problem) throw error;
     problems.apply = {
@@ -274,8 +277,9 @@ function Plan() {
   const kinds = [...new Set(plan.Actions.map((action) => action.Kind))];
   const actionRegions = [...new Set(plan.Actions.map((action) => action.Region))];
   const numbers = new Map();
-  for (const { Kind, Region } of plan.Actions)
+  for (const { Kind, Region } of plan.Actions) {
     numbers.set(`${Kind} ${Region}`, (numbers.get(`${Kind} ${Region}`) ?? 0) + 1);
+  }
   const actions = [
     text("kind", "Action", (one) => one.kind),
     ...actionRegions.map((region) => ({
@@ -318,10 +322,12 @@ function Plan() {
 // The word and the kind for how it goes: what has failed is never "done" alone.
 function outcome({ State, Failed = 0, Total, Ok, Regions = [] }) {
   const bad = Failed > 0 || Ok === false || Regions.some((region) => region.Problem);
-  if (State !== "done" || !bad)
+  if (State !== "done" || !bad) {
     return [Failed ? `${WORDS[State]}, ${count(Failed)} failed` : WORDS[State], Failed ? "bad" : KINDS[State]];
-  if (Total && Failed >= Total)
+  }
+  if (Total && Failed >= Total) {
     return [`Failed: ${Total === 1 ? "the membership" : `all ${count(Total)} memberships`}`, "bad"];
+  }
   return [Failed ? `Done, ${count(Failed)} failed` : "Done, with problems", "bad"];
 }
 

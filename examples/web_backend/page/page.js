@@ -85,8 +85,9 @@ function ignoreStrayClick(event) {
 }
 
 function View() {
-  if (!settings.known)
+  if (!settings.known) {
     return html`<section aria-labelledby="wait-title" id="wait"><h2 id="wait-title">${address.title}</h2><p>${settings.problem ? "The accounts and regions are not known." : "Not answered yet."}</p></section>`;
+  }
   const view = VIEWS.get(address.view)?.[1];
   if (view) return html`<${view} />`;
   return html`<section aria-labelledby="unknown-title" id="unknown"><h2 id="unknown-title">Not found</h2>

@@ -115,8 +115,9 @@ export function byCause(failures) {
   const groups = new Map();
   for (const { AccountId, Region, Failure } of failures) {
     const cause = Failure.Cause ?? Failure.code ?? Failure.title ?? "Unknown";
-    if (!groups.has(cause))
+    if (!groups.has(cause)) {
       groups.set(cause, { cause, first: Failure, targets: [], accounts: new Set(), regions: new Set() });
+    }
     const group = groups.get(cause);
     group.targets.push({ AccountId, Region, Failure });
     group.accounts.add(AccountId);

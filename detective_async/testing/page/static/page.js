@@ -21,8 +21,9 @@ function draw() {
   render(view(shown, on), document.body);
   document.title = shown.connection.kind === "bad" ? "Disconnected: Detective simulator" : "Detective simulator";
   // If what had the focus was removed, a heading gets it; otherwise it would move to the top of the page.
-  if (focused !== document.body && !focused?.isConnected)
+  if (focused !== document.body && !focused?.isConnected) {
     heading(section?.isConnected ? section.getAttribute("aria-labelledby") : "graphs-title");
+  }
 }
 
 function heading(id) {
@@ -99,8 +100,9 @@ function show(body) {
     shown.connection = { kind: shown.paused ? "plain" : "good", text: shown.paused ? "Paused" : "Live" };
     draw();
     // The server returns the last page if the requested one does not exist any more.
-    for (const name of Object.keys(selection.offsets))
+    for (const name of Object.keys(selection.offsets)) {
       selection.offsets[name] = (shown.found[name] ?? shown.found.graph?.[name])?.offset ?? 0;
+    }
     return null;
   } catch (error) {
     console.warn("the state cannot be shown:", error);

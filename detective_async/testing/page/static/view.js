@@ -152,8 +152,9 @@ const TABLES = {
     ],
   },
 };
-for (const one of Object.values(TABLES))
+for (const one of Object.values(TABLES)) {
   one.columns = one.columns.map(([label, cell]) => ({ key: label, label, cell }));
+}
 
 // List -> its rows at the last time, and those of them that were new. A row is new for a while, unless the reader has
 // turned the page.
