@@ -4,7 +4,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from datetime import datetime
+from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 
@@ -34,6 +34,7 @@ from detective_async.investigation import (
 from detective_async.investigation.cases import malformed
 from detective_async.investigation.entities import is_entity, is_region
 from detective_async.investigation.fleet import not_asked, not_opted_in
+from detective_async.investigation.scope import is_kept
 from detective_async.membership.actions import count
 
 _COLUMNS = ("entity", "region", "investigation_id", "severity", "type", "what", "where", "when", "error")
@@ -62,6 +63,7 @@ class Investigating:
         sys.stderr.writelines(f"skipped: {output.text(line)}\n" for line in lines_of(found.skipped))
         if self.start is None and self.end is None:
             self.job.say("\n".join(notes_of(found.entities)))
+        self._warn_of_old_times()
         if not found.entities and self.entities and not any(map(is_entity, self.entities)):
             raise CommandError("; ".join(malformed(one).problem for one in self.entities))
         if not found.entities and self.findings:
@@ -103,6 +105,11 @@ class Investigating:
             results = results_of(reports, skipped, ok=ok, complete=complete)
             output.write(results, self.job.output, show_all=self.job.show_all)
         return ok
+
+    def _warn_of_old_times(self) -> None:
+        for option, moment in (("--start", self.start), ("--end", self.end)):
+            if moment is not None and not is_kept(moment, datetime.now(UTC)):
+                self.job.say(f"warning: {option} is more than a year ago, and Detective keeps data for a year")
 
     def _found(self) -> FindingEntities:
         """Return what the findings name."""

@@ -75,6 +75,11 @@ def is_recent(moment: datetime | None, now: datetime) -> bool:
     return moment is None or moment >= now - _SOON
 
 
+def is_kept(moment: datetime, now: datetime) -> bool:
+    """Return whether Detective may still have the data of a moment."""
+    return moment >= before(now, _KEPT)
+
+
 def around(first: datetime, last: datetime, now: datetime) -> Scope:
     """Return the scope for what a finding has seen: a day more on both sides, but not in the future.
 
@@ -88,7 +93,7 @@ def around(first: datetime, last: datetime, now: datetime) -> Scope:
 def left_out(first: datetime, last: datetime, scope: Scope, now: datetime) -> list[str]:
     """Return what an investigation of `around` leaves out of what a finding has seen: nothing, in most cases."""
     texts = []
-    if last < before(now, _KEPT):
+    if not is_kept(last, now):
         texts.append("its findings are more than a year old, and Detective keeps data for a year")
     if first < scope.start:
         texts.append(f"its findings are of more than {LONGEST.days} days, of which only the last are investigated")

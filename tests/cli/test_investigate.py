@@ -629,6 +629,15 @@ def test_times_that_cannot_be_investigated(program: Program, times: list[str], p
     assert problem in ended.err
 
 
+def test_times_of_which_there_is_no_data(program: Program) -> None:
+    """A warning says so; the investigation is started, since only AWS knows what it has."""
+    ended = program("investigate", DEPLOY, "--start", "2022-01-01", "--end", "2022-01-02", "--output", "json")
+    text = "warning: {} is more than a year ago, and Detective keeps data for a year"
+    assert ended.err.splitlines()[:2] == [text.format("--start"), text.format("--end")]
+    assert [one["entity"] for one in json.loads(ended.out)["reports"]] == [DEPLOY]
+    assert "warning" not in program("investigate", DEPLOY).err
+
+
 def test_arns_with_commas_between(program: Program) -> None:
     """They are several, as in other options; a comma in a path is not one between ARNs."""
     odd = f"arn:aws:iam::{ACCOUNTS[0]}:role/a,b/Deploy"
