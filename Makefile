@@ -15,6 +15,9 @@ PRETTIER := prettier@3.10.1
 SCRIPTS := eslint.config.mjs examples/web_backend/page/*.js $(addprefix detective_async/testing/page/static/,*.js parts/*.js)
 # It leaves the HTML templates alone, in which a line break may take away a blank.
 PRETTIER_OPTIONS := --log-level warn --print-width 120 --embedded-language-formatting off
+# Rooms that call the client as any program does, or neither send nor read: how it sends and reads is compared with and
+# without the shortcuts in api/ and http/, and all rooms of its own parts and jobs run without them.
+NOT_PLAIN := benchmarks cli docs examples public_api settings testing
 SOURCES := $(shell find detective_async -type f -not -name '*.pyc') pyproject.toml hatch_build.py README.md LICENSE
 
 .PHONY: demo picture web test test-fast test-deep test-plain test-version soak check lint types docs format parts bench bench-quick bench-python api parity dist clean
@@ -29,7 +32,7 @@ web: $(VENV)/package  ## a backend with a page for operators, on a simulated wor
 	$(BIN)/python examples/web_backend $(ARGS)
 
 # Every process would compile all tests anew, where a machine's environment says that no bytecode be written.
-test: export PYTHONDONTWRITEBYTECODE =
+test test-fast test-deep test-plain test-version: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/package $(VENV)/test $(VENV)/javascript  ## run the whole test suite against the built wheel
 	$(BIN)/coverage erase
 	$(BIN)/coverage run $(PYTEST) $(ARGS)
@@ -44,8 +47,8 @@ test-deep: $(VENV)/package $(VENV)/test  ## the property tests with many more ex
 
 test-plain: export DETECTIVE_ASYNC_DIRECT_REQUESTS = off
 test-plain: export DETECTIVE_ASYNC_COMPILED_READERS = off
-test-plain: $(VENV)/package $(VENV)/test  ## without direct requests, and without compiled readers
-	$(PYTEST) -m "not (browser or cli or load or once or shortcut)" $(ARGS)
+test-plain: $(VENV)/package $(VENV)/test  ## what sends and reads, without direct requests and without compiled readers
+	$(PYTEST) -m "not (browser or cli or load or once or shortcut)" $(NOT_PLAIN:%=--ignore=tests/%) $(ARGS)
 
 # In debug mode, asyncio finds calls from the wrong thread; under coverage it would take too long.
 test-version: export TESTS_ASYNCIO_DEBUG = on

@@ -2,6 +2,7 @@
 
 import enum
 from collections import defaultdict
+from functools import cache
 
 import pytest
 
@@ -70,7 +71,12 @@ PASSED_ON = {
     ("membership/states.py", "end"),
 }
 ROWS = read_rows(PAGE)
-MESSAGES = list(Source.read().messages())
+
+
+@cache
+def messages() -> list[Message]:
+    """Return the messages: finding them takes seconds, which an import would add to the start of every test process."""
+    return list(Source.read().messages())
 
 
 def row_of(message: Message) -> Row | None:
@@ -90,9 +96,9 @@ def codes() -> set[str]:
 
 def test_every_message_is_explained() -> None:
     """Each message in the source has a row in the section of its class."""
-    missing = [message for message in MESSAGES if not is_opaque(message.text) and row_of(message) is None]
+    missing = [message for message in messages() if not is_opaque(message.text) and row_of(message) is None]
     assert not missing, "\n".join(f"{one.where} {one.kind}: {one.text.replace(HOLE, '...')}" for one in missing)
-    assert len(MESSAGES) > 200
+    assert len(messages()) > 200
 
 
 def test_every_value_and_code_is_explained() -> None:
@@ -107,7 +113,7 @@ def test_every_value_and_code_is_explained() -> None:
 
 def test_every_row_explains_something() -> None:
     """A row that matches no message and no value is out of date."""
-    used = {row_of(message) for message in MESSAGES}
+    used = {row_of(message) for message in messages()}
     values = {(section, str(value)) for section, enums in VALUES.items() for kind in enums for value in kind}
     values |= {("ServiceError", code) for code in codes()}
     unused = [row for row in ROWS if row not in used and (row.section, row.text) not in values]
@@ -116,4 +122,4 @@ def test_every_row_explains_something() -> None:
 
 def test_the_messages_that_cannot_be_read_are_known() -> None:
     """Where the source only passes a text on, it is found where it is made; a new such place has to be looked at."""
-    assert {(one.where.partition(":")[0], one.kind) for one in MESSAGES if is_opaque(one.text)} == PASSED_ON
+    assert {(one.where.partition(":")[0], one.kind) for one in messages() if is_opaque(one.text)} == PASSED_ON
