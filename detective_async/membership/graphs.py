@@ -7,6 +7,7 @@ again, and does what the plan has shown.
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import aclosing
 from itertools import islice
 from typing import ClassVar
 
@@ -32,7 +33,7 @@ from detective_async.membership.execution import (
 )
 
 #: The API's maximum.
-PAGE_SIZE = 200
+_PAGE_SIZE = 200
 #: Seconds for which a state may contradict what was done or planned, because it is not seen everywhere yet.
 SETTLING = 15.0
 #: What AWS says where a delegation has to wait: as Audit Manager does, a sister service, and of a graph.
@@ -50,16 +51,22 @@ def administrator_of(graph_arn: str) -> str:
 
 async def find_graph(execution: Execution, client: DetectiveClient) -> str | None:
     """Return the ARN of the graph that the client's account has in the client's region."""
-    async with execution.slots.of(client.region):
+    async with execution.reading(client.region):
         graph = await client.iter_graphs().first()
     return None if graph is None else graph.arn
 
 
 async def list_members(execution: Execution, client: DetectiveClient, graph_arn: str) -> dict[str, MemberDetail]:
     """Return the members of a graph by account id."""
-    async with execution.slots.of(client.region):
-        members = await client.iter_members(graph_arn, page_size=PAGE_SIZE).collect()
-    return {member.account_id: member for member in members}
+    members: dict[str, MemberDetail] = {}
+    async with aclosing(client.iter_members(graph_arn, page_size=_PAGE_SIZE).pages()) as pages:
+        is_last = False
+        while not is_last:
+            async with execution.reading(client.region):
+                page = await anext(pages)
+            members.update((member.account_id, member) for member in page.member_details)
+            is_last = not page.next_token
+    return members
 
 
 @define(eq=False)
@@ -286,7 +293,7 @@ class EnableAdministrator(Step):
 
     async def missing(self) -> Sequence[str]:
         """Look for the administrator and its graph."""
-        async with self.execution.slots.of(self.graph.region):
+        async with self.execution.reading(self.graph.region):
             found = await self._management.iter_organization_admin_accounts().collect()
         administrators = [one.account_id for one in found]
         if administrators and self._account_id not in administrators:
@@ -330,7 +337,7 @@ class TagGraph(GraphStep):
         """Compare the tags."""
         if not self.desired.tags:
             return ()
-        async with self.execution.slots.of(self.graph.region):
+        async with self.execution.reading(self.graph.region):
             present = (await self.client.list_tags_for_resource(self.graph.found_arn)).tags
         return [key for key, value in self.desired.tags.items() if present.get(key) != value]
 
@@ -358,7 +365,7 @@ class StartPackages(GraphStep):
         """Look which packages are started."""
         if not self.desired.datasource_packages:
             return ()
-        async with self.execution.slots.of(self.graph.region):
+        async with self.execution.reading(self.graph.region):
             found = await self.client.iter_datasource_packages(self.graph.found_arn).collect()
         self._started = tuple(
             package
@@ -400,7 +407,7 @@ class SetAutoEnable(GraphStep):
         organization = self.desired.organization
         if organization is None or organization.auto_enable is None:
             return ()
-        async with self.execution.slots.of(self.graph.region):
+        async with self.execution.reading(self.graph.region):
             found = await self.client.describe_organization_configuration(self.graph.found_arn)
         return () if found.auto_enable is organization.auto_enable else (self._name,)
 
@@ -451,7 +458,7 @@ async def find_organization_graph(graph: Graph) -> None:
             "designate it with management_credentials and administrator_id",
         )
     try:
-        async with graph.execution.slots.of(graph.region):
+        async with graph.execution.reading(graph.region):
             await graph.client.describe_organization_configuration(graph.found_arn)
     except (AccessDeniedException, ValidationException) as error:
         raise StoppedError(

@@ -2,9 +2,11 @@
 
 import copy
 import pickle
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from detective_async import Account, DetectiveClient
 from detective_async.client.paginator import Paginator
@@ -41,8 +43,9 @@ class Without:
     def __init__(self, members: Paginator[Any, Any]) -> None:
         self._members = members
 
-    async def collect(self) -> list[Any]:
-        return [one for one in await self._members.collect() if one.account_id != ONE]
+    async def pages(self) -> AsyncGenerator[Any, None]:
+        async for page in self._members.pages():
+            yield evolve(page, member_details=[one for one in page.member_details if one.account_id != ONE])
 
 
 def missing_in(misses: list[bool]) -> type[DetectiveClient]:
