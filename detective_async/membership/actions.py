@@ -128,7 +128,8 @@ _BILLED = {
     ActionKind.ACCEPT: "billed to each by volume",
     ActionKind.START_MONITORING: "billed to each by volume",
 }
-_REMOVING = frozenset({ActionKind.REMOVE, ActionKind.REINVITE})
+#: The actions that remove a membership, of which each is for the one that the plan saw.
+REMOVING = frozenset({ActionKind.REMOVE, ActionKind.REINVITE})
 #: The actions for which AWS sends e-mails, and to whom.
 _E_MAILS = {
     ActionKind.INVITE: "an e-mail to each",
@@ -466,7 +467,7 @@ def _format_actions(actions: Iterable[Action], *, sends_email: bool) -> Iterable
         what = f"{phrase.format(*texts)}{f' ({more})' if more else ''}"
         if ids:
             # Removals are all named, so that they can be checked.
-            what = f"{what}: {', '.join(ids) if kind in _REMOVING else named(ids)}"
+            what = f"{what}: {', '.join(ids) if kind in REMOVING else named(ids)}"
         yield what
 
 

@@ -91,7 +91,8 @@ class RegionRun:
     async def run(self) -> None:
         """Bring the region to its desired state as far as possible; what failed is in the reports."""
         problem, graph = self.problem, self.graph
-        if self.arn is None and problem is None and not self.desired.needs_graph(graph.region):
+        needs_graph = self.desired.needs_graph(graph.region, graph.administrator_id)
+        if self.arn is None and problem is None and not needs_graph:
             # Members are removed only where there are some.
             return
         if problem is not None:

@@ -72,7 +72,8 @@ class MembershipPlan(TablesInNotebooks):
     _desired: DesiredState = field(alias="desired", repr=False, eq=False)
     # Region -> its graph when the plan was made.
     _graphs: Mapping[str, str | None] = field(alias="graphs", repr=False, eq=False)
-    # Region -> the members that are to be removed, or would be, with when they were invited: no others are removed.
+    # Region -> the members that are to be removed, or would be, also to be invited again, with when they were invited:
+    # no others are removed.
     _removed: Mapping[str, Mapping[str, datetime | None]] = field(alias="removed", repr=False, eq=False)
     # That of the last application, which is all that changes of a plan.
     _reports: list[MembershipReport] = field(init=False, factory=list, repr=False, eq=False)
@@ -114,10 +115,10 @@ class MembershipPlan(TablesInNotebooks):
         """Carry out the plan's actions, and nothing else, as far as they are still necessary; report on every account.
 
         Applying a plan again repeats nothing, and a new plan continues where a cancelled or crashed one stopped. What
-        has become necessary since the plan was made is reported as not planned, also the removal of a member that was
-        removed and added again since; nothing is done in a region for which the plan shows no actions because of a
-        problem. Each account is processed further as soon as its invitation is verified, and a failure of one account
-        or region does not stop the others.
+        has become necessary since the plan was made is reported as not planned, also the removal, or a second
+        invitation, of a member that was removed and added again since; nothing is done in a region for which the plan
+        shows no actions because of a problem. Each account is processed further as soon as its invitation is verified,
+        and a failure of one account or region does not stop the others.
 
         Only the deadline ends waiting for verifications, for what was done to be visible, and for the service to be
         available again. What AWS says of an account is believed after a while, as it may change no more: that it was

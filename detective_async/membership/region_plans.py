@@ -37,7 +37,7 @@ class RegionPlan:
     Attributes:
         caller: the account of the client's credentials; None if it is not known.
         graph: the region's graph.
-        removed: the members that should be removed, with when they were invited.
+        removed: the members that should be removed, also to be invited again, with when they were invited.
         error: why the region could not be read; None if it could.
     """
 
@@ -60,6 +60,10 @@ class RegionPlan:
     def owner(self) -> str | None:
         """The account that owns the region's graph; None if there is none."""
         return administrator_of(self.graph.arn) or None if self.graph.arn else None
+
+    @property
+    def _makes_graph(self) -> bool:
+        return self.desired.makes_graph(self.region, self.graph.administrator_id)
 
     async def make(self) -> None:
         """Read the region's state, and plan the actions."""
@@ -93,19 +97,12 @@ class RegionPlan:
         """Read the graph and its members, and plan the actions on the graph."""
         self.actions.clear()
         graph, desired = self.graph, self.desired
-        is_missing = False
-        if not desired.makes_graph(self.region):
-            if await graph.find() is None:
-                if desired.needs_graph(self.region):
-                    raise StoppedError(Reason.NO_GRAPH, "the client's account has no graph here")
-                return {}
-        elif (first := first_step(graph)) is None:
-            await find_organization_graph(graph)
-        elif await first.missing():
-            is_missing = True
-            if graph.arn is None:
-                await self._require_caller()
-            self._add_first(first.kind, first.reason, desired.members.administrator_id)
+        is_missing = self._makes_graph and await self._plan_first()
+        # Who the administrator is may be known only now.
+        if not self._makes_graph and await graph.find() is None:
+            if desired.needs_graph(self.region, graph.administrator_id):
+                raise StoppedError(Reason.NO_GRAPH, "the client's account has no graph here")
+            return {}
         for kind in GRAPH_STEPS:
             step = kind(graph)
             # The setting can be read of an organization's graph only.
@@ -116,9 +113,26 @@ class RegionPlan:
                 self.actions.append(
                     Action(step.kind, self.region, reason=step.reason, detail=", ".join(items), items=items)
                 )
-        if graph.arn is None or not (desired.makes_graph(self.region) or desired.remove):
+        if graph.arn is None or not (self._makes_graph or desired.remove):
             return {}
         return await list_members(self.execution, graph.client, graph.arn)
+
+    async def _plan_first(self) -> bool:
+        """Plan what makes the graph, and return whether that is missing."""
+        graph, first = self.graph, first_step(self.graph)
+        if first is None:
+            await find_organization_graph(graph)
+            return False
+        if not await first.missing():
+            return False
+        if graph.arn is None:
+            await self._require_caller()
+        if self._makes_graph:
+            makes_it = first.kind is ActionKind.CREATE_GRAPH
+            detail = f"tags {', '.join(self.desired.tags)}" if makes_it and self.desired.tags else ""
+            account_id = None if makes_it else self.desired.members.administrator_id
+            self.actions.append(Action(first.kind, self.region, account_id, first.reason, detail))
+        return True
 
     async def _require_caller(self) -> None:
         """Require that the client's account is known: a graph would be of any account, and cost it money."""
@@ -132,12 +146,6 @@ class RegionPlan:
         caller = await execution.caller()
         check_account(caller, self.desired.members.administrator_id)
         self.caller = self.graph.administrator_id = caller
-
-    def _add_first(self, kind: ActionKind, reason: Reason, administrator_id: str | None) -> None:
-        tags = self.desired.tags if kind is ActionKind.CREATE_GRAPH else {}
-        account_id = administrator_id if kind is ActionKind.ENABLE_ADMINISTRATOR else None
-        detail = f"tags {', '.join(tags)}" if tags else ""
-        self.actions.append(Action(kind, self.region, account_id, reason, detail))
 
     def _plan_members(self, members: Mapping[str, MemberDetail], facts: GraphFacts) -> None:
         given = self.desired.accounts[self.region]
@@ -153,6 +161,8 @@ class RegionPlan:
             if prevented is not None:
                 actions, blocked = [], prevented
             detail = "" if member is None else describe_status(member)
+            if member is not None and any(one.kind is ActionKind.REINVITE for one in actions):
+                self.removed[account_id] = member.invited_time
             self.actions += [Action(one.kind, self.region, account_id, one.reason, detail) for one in actions]
             if blocked is not None:
                 self.problems.append(Problem(self.region, account_id, blocked.text, reason=blocked.reason))

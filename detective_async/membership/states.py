@@ -11,7 +11,7 @@ from detective_async.api.models.members import InvitationType, MemberDetail, Mem
 from detective_async.api.wire.error_responses import message_text
 from detective_async.client import polling
 from detective_async.errors import DetectiveError
-from detective_async.membership.actions import AccountReport, ActionKind, Problem, Reason
+from detective_async.membership.actions import REMOVING, AccountReport, ActionKind, Problem, Reason
 from detective_async.membership.decisions import (
     ADDING,
     Blocked,
@@ -90,8 +90,8 @@ class AccountState:
         execution: for the clock, and for what errors mean.
         on_end: called when processing has ended.
         blocked: why the plan does not show what would have to be done for it, if that was said.
-        invited_time: of an account that should be removed, when the member was invited that the plan saw; None if it
-            had no such time.
+        invited_time: of an account that is to be removed, also to be invited again, when the member was invited that
+            the plan saw; None if it had no such time.
         phase: where its processing is.
         member: its state when last seen; None if it was not a member.
         before: its status when first known.
@@ -351,7 +351,7 @@ class AccountState:
                 self.end(str(stopped), stopped.reason)
             else:
                 self.end(problem.text, problem.reason, problem.error)
-        elif kind is ActionKind.REMOVE and self.member is not None and self.member.invited_time != self.invited_time:
+        elif kind in REMOVING and self.member is not None and self.member.invited_time != self.invited_time:
             self.end(_OTHER_MEMBERSHIP, Reason.NOT_PLANNED)
         elif failure is None or failure.kind is not kind:
             return kind

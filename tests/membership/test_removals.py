@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from collections import Counter
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -11,12 +12,14 @@ from attrs import evolve
 from detective_async import Account, DetectiveClient
 from detective_async.client.paginator import Paginator
 from detective_async.membership import ActionKind, MembershipPlan, Reason, plan_membership, read_accounts
-from detective_async.testing import DetectiveSimulator, Drop, Fault
+from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault
 from membership.worlds import (
+    ADMINISTRATOR,
     DENIED,
     ELSEWHERE,
     IDS,
     REGION,
+    WRONG,
     WorldTime,
     accepting,
     account,
@@ -29,6 +32,7 @@ from membership.worlds import (
     plan_and_apply,
     request_bodies,
     statuses,
+    writes,
 )
 
 ONE, TWO, THREE = IDS[:3]
@@ -163,6 +167,31 @@ async def test_plan_that_is_applied_again(sim: DetectiveSimulator, client: Detec
     assert statuses(sim) == dict.fromkeys((ONE, TWO, THREE), "ENABLED")
 
 
+@pytest.mark.parametrize("right", [True, False])
+@pytest.mark.parametrize("lag", [0, 5])
+async def test_failed_member_that_was_invited_again(
+    sim: DetectiveSimulator, client: DetectiveClient, lag: float, *, right: bool
+) -> None:
+    """It is not removed to be invited once more: its new membership is accepted, or reported as not planned."""
+    load_world(sim, graph(member(ONE, "VERIFICATION_FAILED", WRONG)))
+    plan = await plan_membership(client, [account(ONE)], regions=[REGION], members=accepting(sim))
+    assert [one.kind for one in plan.actions] == [ActionKind.REINVITE, ActionKind.ACCEPT]
+    await client.delete_members(arn_in(REGION), [ONE])
+    sim.set_read_lag(lag)
+    await sim.advance(1)
+    await client.create_members(arn_in(REGION), [account(ONE) if right else Account(ONE, WRONG)])
+    sim.forget_requests()
+    report = await plan.apply()
+    (row,) = report.rows
+    # While it is seen as no member, it is invited, which AWS says that it is already.
+    assert writes(sim) == +Counter(AcceptInvitation=int(right), CreateMembers=int(lag > 0))
+    if right:
+        assert (row.after, row.done, row.problem) == ("ENABLED", (ActionKind.ACCEPT,), None)
+    else:
+        assert (row.done, row.problem, row.reason) == ((), OTHER, Reason.NOT_PLANNED)
+    assert statuses(sim) == {ONE: "ENABLED" if right else "VERIFICATION_FAILED"}
+
+
 async def test_member_that_has_accepted_since(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """It is the same membership, and removed."""
     load_world(sim, graph(member(ONE, "INVITED")))
@@ -197,16 +226,46 @@ async def test_named_member_with_an_address_of_the_list(sim: DetectiveSimulator,
     assert [(one.kind, one.account_id) for one in plan.actions] == [(REMOVE, ONE), (ActionKind.INVITE, IDS[4])]
 
 
-async def test_no_graph_for_accounts_that_are_not_active(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """Beside a removal, accounts of which none is to be a member ask for no graph."""
+@pytest.mark.parametrize("by_region", [False, True])
+@pytest.mark.parametrize(("listed", "state"), [(ONE, "SUSPENDED"), (ADMINISTRATOR, "ACTIVE")])
+async def test_no_graph_for_nobody(
+    sim: DetectiveSimulator, client: DetectiveClient, listed: str, state: str, *, by_region: bool
+) -> None:
+    """Beside a removal, accounts of which none is to be a member, such as the administrator, ask for no graph."""
     load_members(sim)
-    accounts, _ = read_accounts(["Account ID,Email,State", f"{ONE},{address(ONE)},SUSPENDED"])
+    accounts, _ = read_accounts(["Account ID,Email,State", f"{listed},{address(listed)},{state}"])
+    regions = [REGION, ELSEWHERE]
+    places: dict[str, Any] = {"accounts": accounts, "regions": regions}
+    if by_region:
+        places = {"accounts": dict.fromkeys(regions, accounts)}
     for removed in (ONE, TWO):
-        plan = await plan_membership(client, accounts, regions=[REGION, ELSEWHERE], remove=[removed], max_removals=1)
+        plan = await plan_membership(client, **places, remove=[removed], max_removals=1)
         assert [(one.kind, one.account_id) for one in plan.actions] == [(REMOVE, removed)]
         assert plan.problems == ()
-    assert (await plan.apply()).ok
+    report = await plan.apply()
+    assert report.ok
+    assert [one.graph_arn for one in report.regions] == [arn_in(REGION), None]
     assert len(sim.snapshot()) == 1
+
+
+async def test_no_graph_for_an_administrator_that_is_known_late(
+    sim: DetectiveSimulator, client: DetectiveClient
+) -> None:
+    """Likewise, if STS does not say at first who that is."""
+    load_world(sim, accounts=[{"id": ADMINISTRATOR}])
+    sim.inject(Fault(Failure(503), "GetCallerIdentity", count=12))
+    options: dict[str, Any] = {"regions": [REGION], "remove": [TWO], "max_removals": 1, "timeout": 60}
+    plan = await plan_membership(client, [account(ADMINISTRATOR)], **options)
+    assert (plan.administrator_id, plan.actions, plan.problems) == (ADMINISTRATOR, (), ())
+    assert (await plan.apply()).ok
+    assert sim.snapshot() == {}
+
+
+async def test_graph_for_the_administrator_alone(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """Without a removal, a list with nobody else, as of an organization of one account, is one to make a graph for."""
+    load_world(sim, accounts=[{"id": ADMINISTRATOR}])
+    plan = await plan_membership(client, [account(ADMINISTRATOR)], regions=[REGION])
+    assert [one.kind for one in plan.actions] == [ActionKind.CREATE_GRAPH]
 
 
 async def test_ids_of_a_list_that_are_named(sim: DetectiveSimulator, client: DetectiveClient) -> None:

@@ -135,6 +135,7 @@ async def test_looks_per_second() -> None:
     assert 10 < elapsed < 14
     assert 2 * elapsed < asked["ListMembers"] <= 8 * elapsed
 
+
 @pytest.mark.parametrize("number", [60, 1500])
 def test_reads_per_second(number: int) -> None:
     """However many states are waited for at once, a region receives at most eight reads in any second."""
