@@ -197,6 +197,7 @@ class RegionRun:
     async def _look(self) -> bool:
         """Look at the accounts whose states are to be seen, and return whether there was any progress."""
         unseen = [account for account in self.accounts if account.phase is Phase.UNSEEN]
+        ended = [account for account in self.accounts if account.ended]
         if not unseen:
             return False
         try:
@@ -213,6 +214,8 @@ class RegionRun:
         progress = False
         for account in unseen:
             progress |= account.observe(members.get(account.account_id))
+        for account in ended:
+            account.observe_late(members.get(account.account_id), self._facts)
         return progress
 
     async def _is_gone(self) -> bool:

@@ -63,9 +63,10 @@ _UNAVAILABLE = {
 #: The end of a library's error that is untrue of operations that change nothing.
 _MAY_HAVE_ACTED = re.compile(r"; the service may have acted on it")
 _READS = ("List", "Get", "Describe", "BatchGet")
-#: Seconds between two reads of a region, and how many may come early after a rest: at most eight in any second.
-_SECONDS_PER_READ = 0.17
-_EARLY_READS = 2
+#: Seconds between two reads of a region, and how many of these a read may be early after a rest: at most eight in any
+#: second.
+_SECONDS_PER_READ = 0.16
+_EARLY = 1.5
 #: Seconds to wait for the first region of a delegation before others begin (Terraform's limit is the same).
 _LONGEST_DELEGATION = 300.0
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
@@ -113,7 +114,7 @@ class _Pace:
     async def turn(self) -> None:
         """Wait until one more read keeps to the limit."""
         now = self.clock.monotonic()
-        due = max(self._due, now - _EARLY_READS * _SECONDS_PER_READ)
+        due = max(self._due, now - _EARLY * _SECONDS_PER_READ)
         self._due = due + _SECONDS_PER_READ
         if due > now:
             await self.clock.sleep(due - now)

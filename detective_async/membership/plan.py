@@ -72,7 +72,7 @@ class MembershipPlan(TablesInNotebooks):
     _desired: DesiredState = field(alias="desired", repr=False, eq=False)
     # Region -> its graph when the plan was made.
     _graphs: Mapping[str, str | None] = field(alias="graphs", repr=False, eq=False)
-    # Region -> the members that are to be removed, or would be, also to be invited again, with when they were invited:
+    # Region -> the members that are to be removed, or would be, also to be invited again, with their `membership_time`:
     # no others are removed.
     _removed: Mapping[str, Mapping[str, datetime | None]] = field(alias="removed", repr=False, eq=False)
     # That of the last application, which is all that changes of a plan.
@@ -215,7 +215,7 @@ class MembershipPlan(TablesInNotebooks):
                 execution,
                 on_end,
                 blocked=problems.get((region, account_id)),
-                invited_time=self._removed[region].get(account_id),
+                membership_time=self._removed[region].get(account_id),
             )
             for account_id in (*wanted, *others)
         ]

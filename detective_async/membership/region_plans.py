@@ -8,7 +8,15 @@ from attrs import define, field
 from detective_async.api.models.members import MemberDetail, MemberStatus
 from detective_async.errors import ClientClosed, DetectiveError
 from detective_async.membership.actions import Action, ActionKind, Note, Problem, Reason, count
-from detective_async.membership.decisions import ADDING, Blocked, Do, GraphFacts, describe_status, foresee
+from detective_async.membership.decisions import (
+    ADDING,
+    Blocked,
+    Do,
+    GraphFacts,
+    describe_status,
+    foresee,
+    membership_time,
+)
 from detective_async.membership.desired import MAX_MEMBERS, DesiredState, RegionAccounts
 from detective_async.membership.execution import Execution, StoppedError, error_text, library_error, reason_of
 from detective_async.membership.graphs import (
@@ -37,7 +45,7 @@ class RegionPlan:
     Attributes:
         caller: the account of the client's credentials; None if it is not known.
         graph: the region's graph.
-        removed: the members that should be removed, also to be invited again, with when they were invited.
+        removed: the members that should be removed, also to be invited again, with their `membership_time`.
         error: why the region could not be read; None if it could.
     """
 
@@ -153,7 +161,7 @@ class RegionPlan:
         others = [one for one in self.desired.remove if one in members]
         if self.desired.remove_others:
             others = [one for one in members if one not in accounts and one not in given.inactive]
-        self.removed.update((one, members[one].invited_time) for one in others)
+        self.removed.update((one, membership_time(members[one])) for one in others)
         for account_id in (*accounts, *others):
             account, member = accounts.get(account_id), members.get(account_id)
             actions, blocked = foresee(None if account is None else self.desired.member(account), member, facts)
@@ -162,7 +170,7 @@ class RegionPlan:
                 actions, blocked = [], prevented
             detail = "" if member is None else describe_status(member)
             if member is not None and any(one.kind is ActionKind.REINVITE for one in actions):
-                self.removed[account_id] = member.invited_time
+                self.removed[account_id] = membership_time(member)
             self.actions += [Action(one.kind, self.region, account_id, one.reason, detail) for one in actions]
             if blocked is not None:
                 self.problems.append(Problem(self.region, account_id, blocked.text, reason=blocked.reason))

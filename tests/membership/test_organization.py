@@ -264,6 +264,26 @@ async def test_named_accounts_of_the_organization_are_removed(
     assert (await plan.apply()).ok
 
 
+@pytest.mark.parametrize("is_changed", [True, False])
+async def test_member_that_was_enabled_again(
+    sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any], *, is_changed: bool
+) -> None:
+    """It is not removed: nothing but its last change tells its membership from the one that the plan saw."""
+    assert (await plan_and_apply(client, WANTED, **management)).ok
+    plan = await plan_membership(client, [], regions=[REGION], remove=[ONE], max_removals=1)
+    await sim.advance(1)
+    if is_changed:
+        (arn,) = sim.snapshot()
+        await client.delete_members(arn, [ONE])
+        await client.create_members(arn, [account(ONE)])
+    (row,) = (await plan.apply()).rows
+    if is_changed:
+        problem = "it has changed since the plan was made, and may have been removed and added again: plan again"
+        assert (row.done, row.problem, row.reason) == ((), problem, Reason.NOT_PLANNED)
+    assert row.ok is not is_changed
+    assert (ONE in statuses(sim)) is is_changed
+
+
 async def test_existing_graph(sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any]) -> None:
     """The graph and its members remain."""
     arn = (await client.create_graph()).graph_arn
