@@ -237,7 +237,7 @@ class _Reader:
             self.problems.append(LineProblem(number, str(problem)))
 
     def _read_headings(self, headings: Sequence[str]) -> None:
-        names = [_NO_LETTERS.sub("", heading.lower()) for heading in headings]
+        names = list(map(_heading_name, headings))
         account_id, address = _index_of(_ID_HEADINGS, names), _index_of(_ADDRESS_HEADINGS, names)
         if len(headings) == _COLUMNS and (account_id, address) != (None, None):
             # The other one of two columns, if only one has a name that is known.
@@ -300,10 +300,15 @@ def _is_headings(columns: Sequence[str]) -> bool:
     """Return whether a first line has names of columns, and not an account or a text."""
     if len(columns) < _COLUMNS or any("@" in column or _ONLY_DIGITS.fullmatch(column) for column in columns):
         return False
-    names = [_NO_LETTERS.sub("", column.lower()) for column in columns]
+    names = list(map(_heading_name, columns))
     has_known = any(_index_of(known, names) is not None for known in (_ID_HEADINGS, _ADDRESS_HEADINGS))
     # Of two columns, none is taken for the other one.
     return has_known or (len(columns) > _COLUMNS and not any(map(str.isdigit, "".join(columns))))
+
+
+def _heading_name(column: str) -> str:
+    """Return a heading in lower case and letters only; empty if it has digits, as of an account id in words."""
+    return "" if any(map(str.isdigit, column)) else _NO_LETTERS.sub("", column.lower())
 
 
 def _index_of(known: Iterable[str], names: Sequence[str]) -> int | None:

@@ -401,6 +401,7 @@ class SetAutoEnable(GraphStep):
 
     kind = ActionKind.SET_AUTO_ENABLE
     reason = Reason.AUTO_ENABLE_DIFFERS
+    _denied_since: float | None = None
 
     async def missing(self) -> Sequence[str]:
         """Compare the setting."""
@@ -420,6 +421,18 @@ class SetAutoEnable(GraphStep):
         """Change the setting."""
         async with self.execution.acting(self.graph.region, self.note_unknown):
             await self.client.update_organization_configuration(self.graph.found_arn, auto_enable="on" in names)
+
+    def is_transient(self, error: DetectiveError) -> bool:
+        """Return True also while it is not seen everywhere that the graph is there, and the organization's."""
+        if self.graph.is_new and isinstance(error, ValidationException):
+            return True
+        if self.graph.is_new and isinstance(error, AccessDeniedException):
+            # It may be for lack of a permission, too.
+            now = self.execution.clock.monotonic()
+            if self._denied_since is None:
+                self._denied_since = now
+            return now < self._denied_since + SETTLING
+        return super().is_transient(error)
 
     def note_done(self) -> None:
         """Note also what was set."""
@@ -489,10 +502,9 @@ async def carry_out(step: Step, wait: Wait) -> None:
     graph, execution = step.graph, step.execution
     action = graph.planned.get(step.kind)
     planned = () if action is None else action.items or ("",)
-    settled_at = wait.deadline
-    if ActionKind.CREATE_GRAPH not in graph.done:
-        # Otherwise what CreateGraph has set is seen in the end.
-        settled_at = execution.clock.monotonic() + (SETTLING if graph.is_new else 0.0)
+    # One look may miss what others see. What CreateGraph has set is seen in the end.
+    makes_graph = ActionKind.CREATE_GRAPH in graph.done
+    settled_at = wait.deadline if makes_graph else execution.clock.monotonic() + SETTLING
     failures, kind = graph.failures, step.kind
     while True:
         shortest = 0.0
@@ -514,8 +526,11 @@ async def carry_out(step: Step, wait: Wait) -> None:
                 failures[kind] = StoppedError(Reason.TIMED_OUT, text)
                 wait.restart()
                 continue
-            if not due and execution.clock.monotonic() >= settled_at:
-                raise not_planned(kind, missing)
+            if not due:
+                unplanned = not_planned(kind, missing)
+                if execution.clock.monotonic() >= settled_at:
+                    raise unplanned
+                failures.setdefault(kind, unplanned)
         except DetectiveError as error:
             step.note_error(error)
             shortest = step.shortest_pause(error)

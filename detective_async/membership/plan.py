@@ -72,9 +72,8 @@ class MembershipPlan(TablesInNotebooks):
     _desired: DesiredState = field(alias="desired", repr=False, eq=False)
     # Region -> its graph when the plan was made.
     _graphs: Mapping[str, str | None] = field(alias="graphs", repr=False, eq=False)
-    # Region -> the members that are to be removed, or would be, also to be invited again, with their `membership_time`:
-    # no others are removed.
-    _removed: Mapping[str, Mapping[str, datetime | None]] = field(alias="removed", repr=False, eq=False)
+    # Region -> the members among the accounts, with their `membership_time`: no other memberships are removed.
+    _members: Mapping[str, Mapping[str, datetime | None]] = field(alias="members", repr=False, eq=False)
     # That of the last application, which is all that changes of a plan.
     _reports: list[MembershipReport] = field(init=False, factory=list, repr=False, eq=False)
 
@@ -215,7 +214,8 @@ class MembershipPlan(TablesInNotebooks):
                 execution,
                 on_end,
                 blocked=problems.get((region, account_id)),
-                membership_time=self._removed[region].get(account_id),
+                was_member=account_id in self._members[region],
+                membership_time=self._members[region].get(account_id),
             )
             for account_id in (*wanted, *others)
         ]
@@ -382,5 +382,5 @@ async def _make(
         client=client,
         desired=evolve(desired, accounts={plan.graph.region: desired.accounts[plan.graph.region] for plan in plans}),
         graphs={plan.graph.region: plan.graph.arn for plan in plans},
-        removed={plan.graph.region: plan.removed for plan in plans},
+        members={plan.graph.region: plan.members for plan in plans},
     )

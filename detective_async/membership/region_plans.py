@@ -45,7 +45,7 @@ class RegionPlan:
     Attributes:
         caller: the account of the client's credentials; None if it is not known.
         graph: the region's graph.
-        removed: the members that should be removed, also to be invited again, with their `membership_time`.
+        members: those of the accounts that are members, with their `membership_time`.
         error: why the region could not be read; None if it could.
     """
 
@@ -57,7 +57,7 @@ class RegionPlan:
     actions: list[Action] = field(init=False, factory=list)
     problems: list[Problem] = field(init=False, factory=list)
     notes: list[Note] = field(init=False, factory=list)
-    removed: dict[str, datetime | None] = field(init=False, factory=dict)
+    members: dict[str, datetime | None] = field(init=False, factory=dict)
     error: Exception | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
@@ -161,7 +161,8 @@ class RegionPlan:
         others = [one for one in self.desired.remove if one in members]
         if self.desired.remove_others:
             others = [one for one in members if one not in accounts and one not in given.inactive]
-        self.removed.update((one, membership_time(members[one])) for one in others)
+        known = (one for one in (*accounts, *others) if one in members)
+        self.members.update((one, membership_time(members[one])) for one in known)
         for account_id in (*accounts, *others):
             account, member = accounts.get(account_id), members.get(account_id)
             actions, blocked = foresee(None if account is None else self.desired.member(account), member, facts)
@@ -169,8 +170,6 @@ class RegionPlan:
             if prevented is not None:
                 actions, blocked = [], prevented
             detail = "" if member is None else describe_status(member)
-            if member is not None and any(one.kind is ActionKind.REINVITE for one in actions):
-                self.removed[account_id] = membership_time(member)
             self.actions += [Action(one.kind, self.region, account_id, one.reason, detail) for one in actions]
             if blocked is not None:
                 self.problems.append(Problem(self.region, account_id, blocked.text, reason=blocked.reason))

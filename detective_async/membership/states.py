@@ -92,8 +92,8 @@ class AccountState:
         execution: for the clock, and for what errors mean.
         on_end: called when processing has ended.
         blocked: why the plan does not show what would have to be done for it, if that was said.
-        membership_time: of an account that is to be removed, also to be invited again, the `membership_time` of the
-            member that the plan saw.
+        was_member: whether it was a member when the plan was made, or in any look since its last action.
+        membership_time: the `membership_time` of the member that the plan saw.
         phase: where its processing is.
         member: its state when last seen; None if it was not a member.
         before: its status when first known.
@@ -110,6 +110,7 @@ class AccountState:
     execution: Execution
     on_end: Callable[["AccountState"], object]
     blocked: Problem | None = None
+    was_member: bool = False
     membership_time: datetime | None = None
     phase: Phase = Phase.UNSEEN
     member: MemberDetail | None = None
@@ -125,10 +126,8 @@ class AccountState:
     # The account when AWS was asked to check its volume again.
     _monitored: MemberDetail | None = None
     _is_known: bool = False
-    # Whether its state is known since its last action; whether it was a member in any look since then, and since when
-    # it is missing all the same.
+    # Whether its state is known since its last action, and since when it is missing although it is or was a member.
     _was_seen: bool = False
-    _was_member: bool = False
     _missing_since: float | None = None
     # Why it is not as desired, while that may still change by itself.
     _blocked_so_far: Blocked | None = None
@@ -152,7 +151,7 @@ class AccountState:
             return False
         self._note_effects(member)
         previous, self.member, self._was_seen = self.status, member, True
-        self._was_member |= member is not None
+        self.was_member |= member is not None
         self.phase = Phase.SEEN
         if not self._is_known:
             self._is_known, self.before = True, self.status
@@ -167,12 +166,12 @@ class AccountState:
         Without this, the report would say what the account was long before the end.
         """
         if member is None:
-            if not self._was_member or not self._stays_missing():
+            if not self.was_member or not self._stays_missing():
                 return
         elif self._is_old(member):
             return
         else:
-            self._missing_since, self._was_member = None, True
+            self._missing_since, self.was_member = None, True
         self._note_effects(member)
         previous, self.member = self.status, member
         if self.status == previous:
@@ -212,13 +211,13 @@ class AccountState:
             self._invited = member
         if member is None:
             self._removed = self.member
-        self._missing_since, self._was_member = None, False
+        self._missing_since, self.was_member = None, False
         self.member, self.phase = member, Phase.SEEN
 
     def remove(self) -> None:
         """Record that it was removed, as the first half of another invitation."""
         self._note_done(ActionKind.REMOVE)
-        self._removed, self.member = self.member, None
+        self._removed, self.member, self.was_member = self.member, None, False
 
     def sent(self, kind: ActionKind) -> None:
         """Record an action that was carried out, and whose response does not have the state that follows."""
@@ -271,7 +270,7 @@ class AccountState:
         if self.failure is not None:
             text, error = self.failure.text, self.failure.error
         done = f"{str(self.done[-1])!r} was done" if self.done and not self._half_done and text is None else ""
-        if self.desired is None and self._missing_since is not None:
+        if self._missing_since is not None and (self.desired is None or not self._was_seen):
             seen = f"the account was not among the members, which is believed after {SETTLING:g} s"
         elif self._was_seen:
             is_or_was = "was" if self.maybe_done else "is"
@@ -319,7 +318,7 @@ class AccountState:
         """Whether it is missing since its invitation, and not only not seen yet."""
         if self._missing_since is None:
             return False
-        return self._was_member or self._now >= self._missing_since + SETTLING
+        return self.was_member or self._now >= self._missing_since + SETTLING
 
     @property
     def _is_half_invited(self) -> bool:
@@ -427,13 +426,13 @@ class AccountState:
             if failure is not None and failure.is_in_effect:
                 return False
         elif (failure is not None and failure.kind is ActionKind.REINVITE) or (
-            self.member is None and self._invited is None
+            self._invited is None and not self.was_member
         ):
             return False
         stays_missing = self._stays_missing()
         if self.desired is None:
             return not stays_missing
-        if not self._was_member or not stays_missing:
+        if not self.was_member or not stays_missing:
             return True
         if self._invited is None:
             return False

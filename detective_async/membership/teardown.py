@@ -162,7 +162,10 @@ class TeardownPlan(TablesInNotebooks):
             ClientClosed: the client was closed; `outcome_unknown` says whether any graph may have been deleted.
         """
         check_timeout(timeout)
+        # Without a graph, credentials of another account than was thought may be why there is none.
         owners = sorted({administrator_of(graph.graph_arn) for graph in self.graphs})
+        if not owners and self.administrator_id is not None:
+            owners = [self.administrator_id]
         if any(confirm != owner for owner in owners):
             what = f"whose {count(len(self.graphs), 'graph')} would be deleted"
             raise ParameterError("confirm", f"pass {' or '.join(map(repr, owners))}, the administrator account {what}")

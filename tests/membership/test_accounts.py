@@ -204,6 +204,9 @@ def test_missing_columns() -> None:
     assert [problem.line for problem in read_accounts(["email,444455556666"])[1]] == [1]
     assert [problem.line for problem in read_accounts(["Name,Contact"])[1]] == [1]
     assert [problem.line for problem in read_accounts(["Account"])[1]] == [1]
+    for first in ("account 222233334444,root(at)example.com", "ID: 2222-3333-4444,root.example.com"):
+        accounts, problems = read_accounts([first, "444455556666,root@example.com"])
+        assert (accounts, [problem.line for problem in problems]) == ([ONE], [1])
 
 
 def test_duplicate_account() -> None:

@@ -567,3 +567,26 @@ async def test_a_delegation_that_fails_late(client: DetectiveClient) -> None:
     release.set()
     await second
     assert delegation._free.is_set()
+
+
+@pytest.mark.parametrize("operation", ["DescribeOrganizationConfiguration", "UpdateOrganizationConfiguration"])
+@pytest.mark.parametrize("error", [DENIED, Failure(400, "ValidationException", "there is no behavior graph")])
+async def test_auto_enable_of_a_graph_that_is_not_seen_everywhere(
+    sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any], operation: str, error: Failure
+) -> None:
+    """It is waited for; that AWS denies it is believed after a while, as the permission may be missing."""
+    members = evolve(management["members"], auto_enable=True)
+    plan = await plan_membership(client, WANTED, regions=[REGION], members=members)
+    sim.inject(Fault(error, operation, count=5))
+    report = await plan.apply()
+    assert (report.ok, report.regions[0].auto_enable) == (True, True)
+    # With another graph that is as new, but for longer.
+    plan = await plan_membership(client, WANTED, regions=[ELSEWHERE], members=members)
+    sim.inject(Fault(error, operation, count=100))
+    report = await plan.apply(timeout=60)
+    sim.clear_faults()
+    denied = error is DENIED
+    reason = Reason.ACCESS_DENIED if denied else Reason.TIMED_OUT
+    assert (report.regions[0].reason, report.regions[0].done) == (reason, ("enable administrator",))
+    assert ("not done within" in (report.regions[0].problem or "")) is not denied
+    assert all(row.ok for row in report.rows)

@@ -37,6 +37,7 @@ from membership.worlds import (
     account,
     administrator,
     arn_in,
+    empty_in_loop_time,
     graph,
     in_loop_time,
     invitations,
@@ -578,3 +579,40 @@ async def test_new_graph_is_deleted_midway(sim: DetectiveSimulator) -> None:
     assert {row.reason for row in report.failures} == {Reason.NOT_PLANNED}
     assert time.now - began < 100
     assert sim.snapshot() == {}
+
+
+@in_virtual_time
+async def test_tags_of_a_graph_that_was_there() -> None:
+    """CreateGraph sets none if the graph was there, which no look showed: the report says what was waited for."""
+    async with empty_in_loop_time() as (sim, client):
+        load_world(sim, accounts=[{"id": one} for one in (ONE, TWO, THREE)])
+        sim.set_read_lag(4, ["ListGraphs"])
+        await asyncio.sleep(5)
+        await client.create_graph()
+        plan = await plan_membership(client, WANTED, regions=[REGION], tags={"a": "b"})
+        report = await plan.apply(timeout=25)
+    problem = "not done within 25 s: it now needs 'tag graph' (a), which the plan does not show: plan again"
+    assert (report.regions[0].done, report.regions[0].problem) == (("create graph",), problem)
+
+
+@pytest.mark.parametrize("looks", [1, 1000])
+async def test_looks_at_tags_that_are_late(sim: DetectiveSimulator, looks: int) -> None:
+    """That tags are missing which the plan saw is believed after 15 s."""
+    load_world(sim, graph(tags={"a": "b"}))
+
+    class Late(DetectiveClient):
+        late = 0
+
+        async def list_tags_for_resource(self, resource_arn: str) -> Any:
+            found = await super().list_tags_for_resource(resource_arn)
+            Late.late -= 1
+            return evolve(found, tags={}) if Late.late >= 0 else found
+
+    time = WorldTime(sim)
+    async with administrator(sim, Late, time=time) as client:
+        plan = await plan_membership(client, WANTED, regions=[REGION], tags={"a": "b"})
+        Late.late, began = looks, time.now
+        report = await plan.apply()
+    problem = None if looks == 1 else "it now needs 'tag graph' (a), which the plan does not show: plan again"
+    assert (report.regions[0].done, report.regions[0].problem) == ((), problem)
+    assert looks == 1 or 15 <= time.now - began < 25

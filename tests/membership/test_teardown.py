@@ -98,7 +98,13 @@ async def test_deletes_planned_graphs(sim: DetectiveSimulator, client: Detective
     assert (report.ok, other.reason) == (False, Reason.NOT_PLANNED)
     again = await plan_teardown(client, regions=[REGION])
     assert not again
-    assert (await again.apply(confirm="whoever")).regions == ()
+    assert (await again.apply(confirm=ADMINISTRATOR)).regions == ()
+    # Credentials of another account than was thought may be why there is no graph.
+    with pytest.raises(ParameterError, match="pass '111122223333', the administrator account whose 0 graphs would"):
+        await again.apply(confirm="444455556666")
+    sim.inject(Fault(DENIED, "GetCallerIdentity"))
+    unknown = await plan_teardown(client, regions=[REGION])
+    assert (unknown.administrator_id, (await unknown.apply(confirm="444455556666")).regions) == (None, ())
 
 
 async def test_failures(sim: DetectiveSimulator, client: DetectiveClient) -> None:
