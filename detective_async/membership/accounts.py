@@ -20,6 +20,8 @@ _BOM = "\ufeff"
 _WITH_DASHES = re.compile(r"[0-9]{4}-[0-9]{4}-[0-9]{4}")
 #: Semicolons are what spreadsheets write where the comma is the decimal point.
 _SEPARATOR = re.compile("[,;\t]")
+#: A first line that tells Excel the separator.
+_NAMED_SEPARATOR = re.compile(r'"?sep=([,;\t]?)"?', re.IGNORECASE)
 _ONLY_DIGITS = re.compile(r"-*\d[\d-]*")
 _NO_LETTERS = re.compile(r"[^a-z]+")
 #: The headings of the columns, in lower case and letters only: of several, the first one here.
@@ -222,6 +224,10 @@ class _Reader:
         self._separator: str | None = None
 
     def read(self, text: str, number: int) -> None:
+        if self._is_first and (named := _NAMED_SEPARATOR.fullmatch(text)):
+            # White space at the end of the line is gone.
+            self._separator = named[1] or "\t"
+            return
         is_first, self._is_first = self._is_first, False
         if not self._is_readable:
             return

@@ -5,9 +5,9 @@ import textwrap
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol, Self
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from detective_async.api.models.base import TablesInNotebooks
 from detective_async.api.models.members import MemberStatus
@@ -205,6 +205,21 @@ class Note(PlainData):
     text: str
     region: str | None = None
     account_id: str | None = None
+
+
+@frozen(kw_only=True)
+class Plan(TablesInNotebooks):
+    """What all plans have in common: all of them is immutable but the reports of their applications."""
+
+    def __copy__(self) -> Self:
+        """Return a plan with reports of its own, for the same client."""
+        return evolve(self)
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return evolve(self)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a plan cannot be pickled, because its client cannot: plan again")
 
 
 @frozen

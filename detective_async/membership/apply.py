@@ -162,6 +162,8 @@ class RegionRun:
 
     async def _gone(self) -> StoppedError:
         text = "the graph that the plan is for is gone, and the plan does not make one: plan again"
+        if self.graph.is_new:
+            text = "the graph that was there for this plan is gone, and the plan does not make another one: plan again"
         caller = await identify(self.execution)
         if caller is None:
             text = (

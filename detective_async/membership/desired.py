@@ -64,6 +64,11 @@ def _removed(values: Iterable[str]) -> tuple[str, ...]:
 def _tags(values: Mapping[str, str] | None) -> Mapping[str, str]:
     if values:
         TAGS(values, "tags")
+        for key in values:
+            if key.startswith("aws:"):
+                raise ParameterError(
+                    "tags", f"the key {shown(key)} begins with aws:, which AWS reserves for its own tags"
+                )
     return dict(values or {})
 
 

@@ -257,8 +257,8 @@ class CreateGraph(Step):
     reason = Reason.NO_GRAPH
 
     async def missing(self) -> Sequence[str]:
-        """Look for the graph of the client's account."""
-        return () if self.graph.arn or await self.graph.find() else ("",)
+        """Look for the graph of the client's account, unless this step has made it: then it may not be listed yet."""
+        return () if self.kind in self.graph.done or await self.graph.find() else ("",)
 
     async def act(self, _names: Sequence[str], /) -> None:
         """Create it, with the desired tags."""
@@ -271,7 +271,6 @@ class CreateGraph(Step):
             self.note_unknown,
             lambda client: client.create_graph(tags=self.desired.tags or None),
         )
-        # Not looked for: it may not be listed yet.
         self.graph.arn = response.graph_arn
 
 
@@ -390,7 +389,7 @@ class StartPackages(GraphStep):
         started = self._started
         if self.graph.made:
             # AWS is starting all of them.
-            started = tuple(one for one in DatasourcePackage if one not in self._stopped)
+            started += tuple(one for one in DatasourcePackage if one not in self._stopped)
         packages = dict.fromkeys((CORE_PACKAGE, *started, *map(DatasourcePackage, names)))
         async with self.execution.acting(self.graph.region, self.note_unknown):
             await self.client.update_datasource_packages(self.graph.found_arn, list(packages))

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any
 
 from attrs import evolve, field, frozen
 
-from detective_async.api.models.base import TablesInNotebooks
 from detective_async.api.models.constraints import list_if_iterable
 from detective_async.api.models.datasources import DatasourcePackage
 from detective_async.client.client import DetectiveClient
@@ -19,6 +18,7 @@ from detective_async.membership.actions import (
     ActionKind,
     MembershipReport,
     Note,
+    Plan,
     Problem,
     format_plan,
     plan_data,
@@ -50,7 +50,7 @@ _TIMEOUT = 60.0
 
 
 @frozen(kw_only=True)
-class MembershipPlan(TablesInNotebooks):
+class MembershipPlan(Plan):
     """The actions that would bring the memberships to the desired state; `print(plan)` shows them.
 
     True if there are actions, or problems that concern a whole region: one that could not be read is not known to need
@@ -86,17 +86,6 @@ class MembershipPlan(TablesInNotebooks):
     def report(self) -> MembershipReport | None:
         """What the last `apply` that has ended has done, also one that was cancelled; None before the first."""
         return self._reports[-1] if self._reports else None
-
-    def __copy__(self) -> "MembershipPlan":
-        """Return a plan with a report of its own, for the same client."""
-        return evolve(self)
-
-    def __deepcopy__(self, _memo: object) -> "MembershipPlan":
-        # All else of it is immutable.
-        return evolve(self)
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a plan cannot be pickled, because its client cannot: plan again")
 
     def __bool__(self) -> bool:
         return bool(self.actions) or any(problem.account_id is None for problem in self.problems)
