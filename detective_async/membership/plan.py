@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from attrs import evolve, field, frozen
@@ -62,16 +63,16 @@ class MembershipPlan(Plan):
         notes: what is worth knowing, such as that the administrator's own account is in the list.
         regions: the regions.
         administrator_id: the account as which the plan acts; None if it is not known.
+        graph_arns: region -> its graph when the plan was made; None if there was none, or the region could not be read.
     """
 
     actions: tuple[Action, ...]
     problems: tuple[Problem, ...]
     notes: tuple[Note, ...] = ()
     administrator_id: str | None = None
+    graph_arns: Mapping[str, str | None] = field(repr=False, eq=False)
     _client: DetectiveClient = field(alias="client", repr=False, eq=False)
     _desired: DesiredState = field(alias="desired", repr=False, eq=False)
-    # Region -> its graph when the plan was made.
-    _graphs: Mapping[str, str | None] = field(alias="graphs", repr=False, eq=False)
     # Region -> the members among the accounts, with their `membership_time`: no other memberships are removed.
     _members: Mapping[str, Mapping[str, datetime | None]] = field(alias="members", repr=False, eq=False)
     # That of the last application, which is all that changes of a plan.
@@ -80,7 +81,7 @@ class MembershipPlan(Plan):
     @property
     def regions(self) -> tuple[str, ...]:
         """The regions."""
-        return tuple(self._graphs)
+        return tuple(self.graph_arns)
 
     @property
     def report(self) -> MembershipReport | None:
@@ -173,7 +174,7 @@ class MembershipPlan(Plan):
             states = self._states(execution, region, actions, problems, on_end)
             problem = problems.get((region, None))
             regions.append(
-                RegionRun(execution, self._desired, graph, self._graphs[region], states, delegation, problem)
+                RegionRun(execution, self._desired, graph, self.graph_arns[region], states, delegation, problem)
             )
         total = sum(len(region.accounts) for region in regions)
         counter.append(ProgressCounter(progress, total, execution.clock.monotonic))
@@ -370,6 +371,6 @@ async def _make(
         administrator_id=administrator_id,
         client=client,
         desired=evolve(desired, accounts={plan.graph.region: desired.accounts[plan.graph.region] for plan in plans}),
-        graphs={plan.graph.region: plan.graph.arn for plan in plans},
+        graph_arns=MappingProxyType({plan.graph.region: plan.graph.arn for plan in plans}),
         members={plan.graph.region: plan.members for plan in plans},
     )

@@ -14,6 +14,7 @@ from detective_async import (
     ConflictException,
     CreateGraphResponse,
     Credentials,
+    DatasourcePackage,
     DatasourcePackageIngestDetail,
     DatasourcePackageIngestState,
     DetectiveClient,
@@ -656,7 +657,9 @@ async def test_packages_that_this_release_does_not_know(sim: DetectiveSimulator)
     """They are not stopped, also those of a graph that the plan makes."""
     load_world(sim, accounts=[{"id": one} for one in (ADMINISTRATOR, ONE, TWO, THREE)])
     started = {
-        "VPC_LOGS": DatasourcePackageIngestDetail(datasource_package_ingest_state=DatasourcePackageIngestState.STARTED)
+        DatasourcePackage("VPC_LOGS"): DatasourcePackageIngestDetail(
+            datasource_package_ingest_state=DatasourcePackageIngestState.STARTED
+        )
     }
     sent: list[list[str]] = []
 
