@@ -81,14 +81,15 @@ async def list_accounts(client: DetectiveClient) -> list[OrganizationAccount]:
         schedule=transport.schedule,
         timeouts=transport.timeouts,
     )
-    accounts: list[OrganizationAccount] = []
+    # By id: one is on two pages if others join or leave meanwhile.
+    accounts: dict[str, OrganizationAccount] = {}
     seen: set[str] = set()
     members: dict[str, object] = {"MaxResults": _PAGE_SIZE}
     while True:
         page = await service.call(LIST_ACCOUNTS, members)
-        accounts += map(_account, page.accounts)
+        accounts.update((one.account_id, one) for one in map(_account, page.accounts))
         if page.next_token is None:
-            return accounts
+            return list(accounts.values())
         if page.next_token in seen:
             raise PaginationError(LIST_ACCOUNTS.name)
         seen.add(page.next_token)

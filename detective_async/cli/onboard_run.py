@@ -84,7 +84,7 @@ class Onboarding:
                 plan = await self._plan(client, listed)
             except ParameterError as error:
                 raise option_error(error) from None
-            if self.removed and not plan.problems and not any(plan._graphs.values()):  # noqa: SLF001 - of our own class
+            if self.removed and not plan.problems and not any(plan.graph_arns.values()):
                 # Most likely the wrong profile, and without a row nothing else would say so.
                 text = "the account has no graph in any of these regions: check whose credentials these are"
                 job.say(text, always=True)

@@ -27,21 +27,20 @@ async def _run(job: Job, confirm: str | None, timeout: float, *, dry_run: bool) 
         if dry_run:
             return write_dry_run(plan, _results_of_plan(plan, show_all=job.show_all), job)
         job.say(str(plan), always=bool(plan.graphs) and confirm is None)
-        if plan.graphs:
-            confirm = _confirmed(plan, confirm)
-        work = plan.apply(confirm=confirm or "", timeout=timeout)
+        work = plan.apply(confirm=_confirmed(plan, confirm), timeout=timeout)
         return await carry_out(plan, job, work, lambda report: _results(report_in_words(report)))
 
 
 def _confirmed(plan: TeardownPlan, confirm: str | None) -> str:
-    owner = administrator_of(plan.graphs[0].graph_arn)
+    # It may be unknown only if there is no graph.
+    owner = administrator_of(plan.graphs[0].graph_arn) if plan.graphs else plan.administrator_id or ""
     given = confirm
-    if given is None:
+    if given is None and plan.graphs:
         question = f"This deletes {count(len(plan.graphs), 'graph')} with all data. Type the account id to do it: "
         given = ask(question, f"add --confirm {owner} to do it").strip()
-    if given != owner:
-        raise CommandError(f"not confirmed: nothing was done; the graphs are those of account {owner}")
-    return given
+    if given is not None and owner not in {given, ""}:
+        raise CommandError(f"not confirmed: nothing was done; the credentials are those of account {owner}")
+    return owner
 
 
 def _results(report: TeardownReport) -> Results:

@@ -8,7 +8,7 @@ from attrs import evolve
 
 from detective_async.cli.exits import CommandError, remedy_for
 from detective_async.errors import ParameterError
-from detective_async.membership import MembershipReport, Reason, TeardownReport
+from detective_async.membership import MembershipReport, Problem, Reason, TeardownReport
 from detective_async.membership.actions import count
 
 T = TypeVar("T", bound=Any)
@@ -40,7 +40,7 @@ _SENTENCES = {
 
 def plan_in_words(plan: T) -> T:
     """Return a plan whose problems name options."""
-    return evolve(plan, problems=tuple(_reworded(plan.problems, "text")))
+    return evolve(plan, problems=tuple(map(_with_option, _reworded(plan.problems, "text"))))
 
 
 def report_in_words(report: R) -> R:
@@ -59,15 +59,17 @@ def option_error(error: ParameterError) -> CommandError:
     return CommandError(f"{named}: {error.problem}")
 
 
-def _reworded(things: Sequence[T], field: str, *, has_remedies: bool = True) -> tuple[T, ...]:
-    removals = sum(one.reason is Reason.REMOVAL_NOT_CONFIRMED for one in things)
+def _with_option(problem: Problem) -> Problem:
+    number = problem.number
+    if problem.reason is not Reason.REMOVAL_NOT_CONFIRMED or number is None:
+        return problem
+    text = f"it would be removed: --max-removals {number} removes {count(number, 'membership')}"
+    return evolve(problem, text=text)
 
+
+def _reworded(things: Sequence[T], field: str, *, has_remedies: bool = True) -> tuple[T, ...]:
     def text_of(one: T) -> str | None:
         text: str | None = getattr(one, field)
-        if one.reason is Reason.REMOVAL_NOT_CONFIRMED:
-            # All of them, or none. Before the colon is why it would be removed.
-            why, *_ = str(text).partition(":")
-            return f"{why}: --max-removals {removals} removes {count(removals, 'membership')}"
         if one.error is None:
             return _SENTENCES.get(one.reason, text)
         remedy = remedy_for(one.error) if has_remedies else None

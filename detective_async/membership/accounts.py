@@ -20,6 +20,8 @@ _BOM = "\ufeff"
 _WITH_DASHES = re.compile(r"[0-9]{4}-[0-9]{4}-[0-9]{4}")
 #: Semicolons are what spreadsheets write where the comma is the decimal point.
 _SEPARATOR = re.compile("[,;\t]")
+#: A first line that tells Excel the separator.
+_NAMED_SEPARATOR = re.compile(r'"?sep=([,;\t]?)"?', re.IGNORECASE)
 _ONLY_DIGITS = re.compile(r"-*\d[\d-]*")
 _NO_LETTERS = re.compile(r"[^a-z]+")
 #: The headings of the columns, in lower case and letters only: of several, the first one here.
@@ -222,6 +224,10 @@ class _Reader:
         self._separator: str | None = None
 
     def read(self, text: str, number: int) -> None:
+        if self._is_first and (named := _NAMED_SEPARATOR.fullmatch(text)):
+            # White space at the end of the line is gone.
+            self._separator = named[1] or "\t"
+            return
         is_first, self._is_first = self._is_first, False
         if not self._is_readable:
             return
@@ -237,7 +243,7 @@ class _Reader:
             self.problems.append(LineProblem(number, str(problem)))
 
     def _read_headings(self, headings: Sequence[str]) -> None:
-        names = [_NO_LETTERS.sub("", heading.lower()) for heading in headings]
+        names = list(map(_heading_name, headings))
         account_id, address = _index_of(_ID_HEADINGS, names), _index_of(_ADDRESS_HEADINGS, names)
         if len(headings) == _COLUMNS and (account_id, address) != (None, None):
             # The other one of two columns, if only one has a name that is known.
@@ -300,10 +306,15 @@ def _is_headings(columns: Sequence[str]) -> bool:
     """Return whether a first line has names of columns, and not an account or a text."""
     if len(columns) < _COLUMNS or any("@" in column or _ONLY_DIGITS.fullmatch(column) for column in columns):
         return False
-    names = [_NO_LETTERS.sub("", column.lower()) for column in columns]
+    names = list(map(_heading_name, columns))
     has_known = any(_index_of(known, names) is not None for known in (_ID_HEADINGS, _ADDRESS_HEADINGS))
     # Of two columns, none is taken for the other one.
     return has_known or (len(columns) > _COLUMNS and not any(map(str.isdigit, "".join(columns))))
+
+
+def _heading_name(column: str) -> str:
+    """Return a heading in lower case and letters only; empty if it has digits, as of an account id in words."""
+    return "" if any(map(str.isdigit, column)) else _NO_LETTERS.sub("", column.lower())
 
 
 def _index_of(known: Iterable[str], names: Sequence[str]) -> int | None:

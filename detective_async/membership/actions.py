@@ -5,9 +5,9 @@ import textwrap
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol, Self
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from detective_async.api.models.base import TablesInNotebooks
 from detective_async.api.models.members import MemberStatus
@@ -128,7 +128,8 @@ _BILLED = {
     ActionKind.ACCEPT: "billed to each by volume",
     ActionKind.START_MONITORING: "billed to each by volume",
 }
-_REMOVING = frozenset({ActionKind.REMOVE, ActionKind.REINVITE})
+#: The actions that remove a membership, of which each is for the one that the plan saw.
+REMOVING = frozenset({ActionKind.REMOVE, ActionKind.REINVITE})
 #: The actions for which AWS sends e-mails, and to whom.
 _E_MAILS = {
     ActionKind.INVITE: "an e-mail to each",
@@ -204,6 +205,21 @@ class Note(PlainData):
     text: str
     region: str | None = None
     account_id: str | None = None
+
+
+@frozen(kw_only=True)
+class Plan(TablesInNotebooks):
+    """What all plans have in common: all of them is immutable but the reports of their applications."""
+
+    def __copy__(self) -> Self:
+        """Return a plan with reports of its own, for the same client."""
+        return evolve(self)
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return evolve(self)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a plan cannot be pickled, because its client cannot: plan again")
 
 
 @frozen
@@ -466,7 +482,7 @@ def _format_actions(actions: Iterable[Action], *, sends_email: bool) -> Iterable
         what = f"{phrase.format(*texts)}{f' ({more})' if more else ''}"
         if ids:
             # Removals are all named, so that they can be checked.
-            what = f"{what}: {', '.join(ids) if kind in _REMOVING else named(ids)}"
+            what = f"{what}: {', '.join(ids) if kind in REMOVING else named(ids)}"
         yield what
 
 

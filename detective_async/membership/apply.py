@@ -39,7 +39,6 @@ from detective_async.membership.execution import (
 )
 from detective_async.membership.graphs import (
     GRAPH_STEPS,
-    PAGE_SIZE,
     SETTLING,
     EnableAdministrator,
     Graph,
@@ -57,8 +56,6 @@ from detective_async.membership.states import AccountState, Failure, Phase
 MAX_ACCOUNTS = max_items(CreateMembersRequest, "accounts")
 #: Actions of one account per request; all others share requests.
 _SINGLE = frozenset({ActionKind.ACCEPT, ActionKind.START_MONITORING})
-#: Seconds between two looks for each page of members that a look reads: about six requests a second.
-_SECONDS_PER_PAGE = 0.16
 
 
 @define(eq=False)
@@ -86,7 +83,6 @@ class RegionRun:
     # The steps of the graph itself that have not ended.
     _unfinished: int = field(init=False, default=0)
     _members: int | None = field(init=False, default=None)
-    _looked_at: float = field(init=False, default=float("-inf"))
     _look_error: DetectiveError | None = field(init=False, default=None)
     # Since when the graph is not found.
     _missing_since: float | None = field(init=False, default=None)
@@ -95,7 +91,8 @@ class RegionRun:
     async def run(self) -> None:
         """Bring the region to its desired state as far as possible; what failed is in the reports."""
         problem, graph = self.problem, self.graph
-        if self.arn is None and problem is None and not self.desired.needs_graph(graph.region):
+        needs_graph = self.desired.needs_graph(graph.region, graph.administrator_id)
+        if self.arn is None and problem is None and not needs_graph:
             # Members are removed only where there are some.
             return
         if problem is not None:
@@ -165,6 +162,8 @@ class RegionRun:
 
     async def _gone(self) -> StoppedError:
         text = "the graph that the plan is for is gone, and the plan does not make one: plan again"
+        if self.graph.is_new:
+            text = "the graph that was there for this plan is gone, and the plan does not make another one: plan again"
         caller = await identify(self.execution)
         if caller is None:
             text = (
@@ -200,10 +199,11 @@ class RegionRun:
     async def _look(self) -> bool:
         """Look at the accounts whose states are to be seen, and return whether there was any progress."""
         unseen = [account for account in self.accounts if account.phase is Phase.UNSEEN]
+        ended = [account for account in self.accounts if account.ended]
         if not unseen:
             return False
         try:
-            members = await self._list_members()
+            members = await list_members(self.execution, self.graph.client, self.graph.found_arn)
         except DetectiveError as error:
             if not self.execution.is_transient(error):
                 raise
@@ -216,18 +216,9 @@ class RegionRun:
         progress = False
         for account in unseen:
             progress |= account.observe(members.get(account.account_id))
+        for account in ended:
+            account.observe_late(members.get(account.account_id), self._facts)
         return progress
-
-    async def _list_members(self) -> dict[str, MemberDetail]:
-        """Return the members by account id, not sooner after the last look than the number of requests allows."""
-        clock = self.execution.clock
-        pages = (self._members or 0) // PAGE_SIZE + 1
-        due = self._looked_at + pages * _SECONDS_PER_PAGE
-        seconds = min(due - clock.monotonic(), self.execution.wait.remaining)
-        if seconds > 0:
-            await clock.sleep(seconds)
-        self._looked_at = clock.monotonic()
-        return await list_members(self.execution, self.graph.client, self.graph.found_arn)
 
     async def _is_gone(self) -> bool:
         """Return whether the graph was deleted, rather than made so recently that it is not seen everywhere."""

@@ -6,6 +6,7 @@ again, until no step is left; of these steps, only those that the plan shows are
 
 import enum
 from collections.abc import Collection
+from datetime import datetime
 
 from attrs import evolve, frozen
 
@@ -137,6 +138,14 @@ def needed(kind: ActionKind, planned: Collection[ActionKind]) -> ActionKind:
     """Return the planned action that an action is a part of: an invitation may be the second half of another one."""
     is_second_half = kind in ADDING and kind not in planned and ActionKind.REINVITE in planned
     return ActionKind.REINVITE if is_second_half else kind
+
+
+def membership_time(member: MemberDetail) -> datetime | None:
+    """Return what tells an account's membership from its earlier and later ones; None if AWS says nothing.
+
+    That is when it was invited. Accounts of an organization are not; of them it is the last change, of whatever it was.
+    """
+    return member.invited_time or member.updated_time
 
 
 def describe_status(member: MemberDetail | None) -> str:

@@ -64,6 +64,11 @@ def _removed(values: Iterable[str]) -> tuple[str, ...]:
 def _tags(values: Mapping[str, str] | None) -> Mapping[str, str]:
     if values:
         TAGS(values, "tags")
+        for key in values:
+            if key.startswith("aws:"):
+                raise ParameterError(
+                    "tags", f"the key {shown(key)} begins with aws:, which AWS reserves for its own tags"
+                )
     return dict(values or {})
 
 
@@ -199,18 +204,22 @@ class DesiredState:
         """How members are added, if the graph is the organization's."""
         return self.members if isinstance(self.members, ByOrganization) else None
 
-    def makes_graph(self, region: str) -> bool:
+    def makes_graph(self, region: str, administrator_id: str | None) -> bool:
         """Return whether a region gets a graph: without accounts, only what there is is changed.
 
-        That is so beside a removal also if none of the accounts is active.
+        That is so beside a removal also if none of the accounts is to be a member, because none is active or they are
+        the administrator itself.
         """
         accounts = self.accounts[region]
-        return bool(accounts.accounts) or bool(accounts.inactive and not self.remove)
+        if self.remove:
+            return any(one.account_id != administrator_id for one in accounts.accounts)
+        return bool(accounts.accounts or accounts.inactive)
 
-    def needs_graph(self, region: str) -> bool:
+    def needs_graph(self, region: str, administrator_id: str | None) -> bool:
         """Return whether a region without a graph lacks something; members that are to be removed are none there."""
         auto_enable = None if self.organization is None else self.organization.auto_enable
-        return self.makes_graph(region) or bool(self.datasource_packages or self.tags) or auto_enable is not None
+        is_more_wanted = bool(self.datasource_packages or self.tags) or auto_enable is not None
+        return is_more_wanted or self.makes_graph(region, administrator_id)
 
     def member(self, account: Account) -> DesiredMember:
         """Return the desired state of an account."""

@@ -1,6 +1,7 @@
 """What planning and applying share: clients, a fair limit to concurrent calls, waiting, and what errors mean."""
 
 import asyncio
+import math
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -62,6 +63,10 @@ _UNAVAILABLE = {
 #: The end of a library's error that is untrue of operations that change nothing.
 _MAY_HAVE_ACTED = re.compile(r"; the service may have acted on it")
 _READS = ("List", "Get", "Describe", "BatchGet")
+#: Seconds between two reads of a region, and how many of these a read may be early after a rest: at most eight in any
+#: second.
+_SECONDS_PER_READ = 0.16
+_EARLY = 1.5
 #: Seconds to wait for the first region of a delegation before others begin (Terraform's limit is the same).
 _LONGEST_DELEGATION = 300.0
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
@@ -99,6 +104,23 @@ def _patient(client: DetectiveClient) -> DetectiveClient:
 
 
 @define(eq=False)
+class _Pace:
+    """Spreads the reads of one region, whatever they are of."""
+
+    clock: Clock
+    # When the next one is due.
+    _due: float = field(init=False, default=-math.inf)
+
+    async def turn(self) -> None:
+        """Wait until one more read keeps to the limit."""
+        now = self.clock.monotonic()
+        due = max(self._due, now - _EARLY * _SECONDS_PER_READ)
+        self._due = due + _SECONDS_PER_READ
+        if due > now:
+            await self.clock.sleep(due - now)
+
+
+@define(eq=False)
 class Execution:
     """The planning or applying of a plan.
 
@@ -124,6 +146,8 @@ class Execution:
     acted: bool = field(init=False, default=False)
     # The id of an access key -> its account.
     _key_owners: dict[str, str] = field(init=False, repr=False, factory=dict)
+    # Region -> the pace of its reads.
+    _paces: dict[str, _Pace] = field(init=False, repr=False, factory=dict)
     # The accounts whose look-ups take long.
     _slow: set[str | None] = field(init=False, factory=set)
 
@@ -226,6 +250,14 @@ class Execution:
                     is_renewed = await has_other_keys(client, pinned, error)
                 if not is_renewed or not await wait.pause():
                     raise
+
+    @asynccontextmanager
+    async def reading(self, region: str) -> AsyncIterator[None]:
+        """Hold a slot for one read, not sooner than the number of reads a second allows."""
+        # Outside of the slot, which others may use meanwhile.
+        await self._paces.setdefault(region, _Pace(self.clock)).turn()
+        async with self.slots.of(region):
+            yield
 
     @asynccontextmanager
     async def acting(self, region: str, note_unknown: Callable[[], object]) -> AsyncIterator[None]:

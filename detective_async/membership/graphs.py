@@ -7,6 +7,7 @@ again, and does what the plan has shown.
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import aclosing
 from itertools import islice
 from typing import ClassVar
 
@@ -32,7 +33,7 @@ from detective_async.membership.execution import (
 )
 
 #: The API's maximum.
-PAGE_SIZE = 200
+_PAGE_SIZE = 200
 #: Seconds for which a state may contradict what was done or planned, because it is not seen everywhere yet.
 SETTLING = 15.0
 #: What AWS says where a delegation has to wait: as Audit Manager does, a sister service, and of a graph.
@@ -50,16 +51,22 @@ def administrator_of(graph_arn: str) -> str:
 
 async def find_graph(execution: Execution, client: DetectiveClient) -> str | None:
     """Return the ARN of the graph that the client's account has in the client's region."""
-    async with execution.slots.of(client.region):
+    async with execution.reading(client.region):
         graph = await client.iter_graphs().first()
     return None if graph is None else graph.arn
 
 
 async def list_members(execution: Execution, client: DetectiveClient, graph_arn: str) -> dict[str, MemberDetail]:
     """Return the members of a graph by account id."""
-    async with execution.slots.of(client.region):
-        members = await client.iter_members(graph_arn, page_size=PAGE_SIZE).collect()
-    return {member.account_id: member for member in members}
+    members: dict[str, MemberDetail] = {}
+    async with aclosing(client.iter_members(graph_arn, page_size=_PAGE_SIZE).pages()) as pages:
+        is_last = False
+        while not is_last:
+            async with execution.reading(client.region):
+                page = await anext(pages)
+            members.update((member.account_id, member) for member in page.member_details)
+            is_last = not page.next_token
+    return members
 
 
 @define(eq=False)
@@ -250,8 +257,8 @@ class CreateGraph(Step):
     reason = Reason.NO_GRAPH
 
     async def missing(self) -> Sequence[str]:
-        """Look for the graph of the client's account."""
-        return () if self.graph.arn or await self.graph.find() else ("",)
+        """Look for the graph of the client's account, unless this step has made it: then it may not be listed yet."""
+        return () if self.kind in self.graph.done or await self.graph.find() else ("",)
 
     async def act(self, _names: Sequence[str], /) -> None:
         """Create it, with the desired tags."""
@@ -264,7 +271,6 @@ class CreateGraph(Step):
             self.note_unknown,
             lambda client: client.create_graph(tags=self.desired.tags or None),
         )
-        # Not looked for: it may not be listed yet.
         self.graph.arn = response.graph_arn
 
 
@@ -286,7 +292,7 @@ class EnableAdministrator(Step):
 
     async def missing(self) -> Sequence[str]:
         """Look for the administrator and its graph."""
-        async with self.execution.slots.of(self.graph.region):
+        async with self.execution.reading(self.graph.region):
             found = await self._management.iter_organization_admin_accounts().collect()
         administrators = [one.account_id for one in found]
         if administrators and self._account_id not in administrators:
@@ -330,7 +336,7 @@ class TagGraph(GraphStep):
         """Compare the tags."""
         if not self.desired.tags:
             return ()
-        async with self.execution.slots.of(self.graph.region):
+        async with self.execution.reading(self.graph.region):
             present = (await self.client.list_tags_for_resource(self.graph.found_arn)).tags
         return [key for key, value in self.desired.tags.items() if present.get(key) != value]
 
@@ -358,7 +364,7 @@ class StartPackages(GraphStep):
         """Look which packages are started."""
         if not self.desired.datasource_packages:
             return ()
-        async with self.execution.slots.of(self.graph.region):
+        async with self.execution.reading(self.graph.region):
             found = await self.client.iter_datasource_packages(self.graph.found_arn).collect()
         self._started = tuple(
             package
@@ -383,7 +389,7 @@ class StartPackages(GraphStep):
         started = self._started
         if self.graph.made:
             # AWS is starting all of them.
-            started = tuple(one for one in DatasourcePackage if one not in self._stopped)
+            started += tuple(one for one in DatasourcePackage if one not in self._stopped)
         packages = dict.fromkeys((CORE_PACKAGE, *started, *map(DatasourcePackage, names)))
         async with self.execution.acting(self.graph.region, self.note_unknown):
             await self.client.update_datasource_packages(self.graph.found_arn, list(packages))
@@ -394,13 +400,14 @@ class SetAutoEnable(GraphStep):
 
     kind = ActionKind.SET_AUTO_ENABLE
     reason = Reason.AUTO_ENABLE_DIFFERS
+    _denied_since: float | None = None
 
     async def missing(self) -> Sequence[str]:
         """Compare the setting."""
         organization = self.desired.organization
         if organization is None or organization.auto_enable is None:
             return ()
-        async with self.execution.slots.of(self.graph.region):
+        async with self.execution.reading(self.graph.region):
             found = await self.client.describe_organization_configuration(self.graph.found_arn)
         return () if found.auto_enable is organization.auto_enable else (self._name,)
 
@@ -413,6 +420,18 @@ class SetAutoEnable(GraphStep):
         """Change the setting."""
         async with self.execution.acting(self.graph.region, self.note_unknown):
             await self.client.update_organization_configuration(self.graph.found_arn, auto_enable="on" in names)
+
+    def is_transient(self, error: DetectiveError) -> bool:
+        """Return True also while it is not seen everywhere that the graph is there, and the organization's."""
+        if self.graph.is_new and isinstance(error, ValidationException):
+            return True
+        if self.graph.is_new and isinstance(error, AccessDeniedException):
+            # It may be for lack of a permission, too.
+            now = self.execution.clock.monotonic()
+            if self._denied_since is None:
+                self._denied_since = now
+            return now < self._denied_since + SETTLING
+        return super().is_transient(error)
 
     def note_done(self) -> None:
         """Note also what was set."""
@@ -451,7 +470,7 @@ async def find_organization_graph(graph: Graph) -> None:
             "designate it with management_credentials and administrator_id",
         )
     try:
-        async with graph.execution.slots.of(graph.region):
+        async with graph.execution.reading(graph.region):
             await graph.client.describe_organization_configuration(graph.found_arn)
     except (AccessDeniedException, ValidationException) as error:
         raise StoppedError(
@@ -482,10 +501,9 @@ async def carry_out(step: Step, wait: Wait) -> None:
     graph, execution = step.graph, step.execution
     action = graph.planned.get(step.kind)
     planned = () if action is None else action.items or ("",)
-    settled_at = wait.deadline
-    if ActionKind.CREATE_GRAPH not in graph.done:
-        # Otherwise what CreateGraph has set is seen in the end.
-        settled_at = execution.clock.monotonic() + (SETTLING if graph.is_new else 0.0)
+    # One look may miss what others see. What CreateGraph has set is seen in the end.
+    makes_graph = ActionKind.CREATE_GRAPH in graph.done
+    settled_at = wait.deadline if makes_graph else execution.clock.monotonic() + SETTLING
     failures, kind = graph.failures, step.kind
     while True:
         shortest = 0.0
@@ -507,8 +525,11 @@ async def carry_out(step: Step, wait: Wait) -> None:
                 failures[kind] = StoppedError(Reason.TIMED_OUT, text)
                 wait.restart()
                 continue
-            if not due and execution.clock.monotonic() >= settled_at:
-                raise not_planned(kind, missing)
+            if not due:
+                unplanned = not_planned(kind, missing)
+                if execution.clock.monotonic() >= settled_at:
+                    raise unplanned
+                failures.setdefault(kind, unplanned)
         except DetectiveError as error:
             step.note_error(error)
             shortest = step.shortest_pause(error)

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any, NoReturn
+from types import MappingProxyType
+from typing import Any
 
 from attrs import evolve, field, frozen
 
-from detective_async.api.models.base import TablesInNotebooks
 from detective_async.api.models.constraints import list_if_iterable
 from detective_async.api.models.datasources import DatasourcePackage
 from detective_async.client.client import DetectiveClient
@@ -19,6 +19,7 @@ from detective_async.membership.actions import (
     ActionKind,
     MembershipReport,
     Note,
+    Plan,
     Problem,
     format_plan,
     plan_data,
@@ -50,7 +51,7 @@ _TIMEOUT = 60.0
 
 
 @frozen(kw_only=True)
-class MembershipPlan(TablesInNotebooks):
+class MembershipPlan(Plan):
     """The actions that would bring the memberships to the desired state; `print(plan)` shows them.
 
     True if there are actions, or problems that concern a whole region: one that could not be read is not known to need
@@ -62,41 +63,30 @@ class MembershipPlan(TablesInNotebooks):
         notes: what is worth knowing, such as that the administrator's own account is in the list.
         regions: the regions.
         administrator_id: the account as which the plan acts; None if it is not known.
+        graph_arns: region -> its graph when the plan was made; None if there was none, or the region could not be read.
     """
 
     actions: tuple[Action, ...]
     problems: tuple[Problem, ...]
     notes: tuple[Note, ...] = ()
     administrator_id: str | None = None
+    graph_arns: Mapping[str, str | None] = field(repr=False, eq=False)
     _client: DetectiveClient = field(alias="client", repr=False, eq=False)
     _desired: DesiredState = field(alias="desired", repr=False, eq=False)
-    # Region -> its graph when the plan was made.
-    _graphs: Mapping[str, str | None] = field(alias="graphs", repr=False, eq=False)
-    # Region -> the members that are to be removed, or would be, with when they were invited: no others are removed.
-    _removed: Mapping[str, Mapping[str, datetime | None]] = field(alias="removed", repr=False, eq=False)
+    # Region -> the members among the accounts, with their `membership_time`: no other memberships are removed.
+    _members: Mapping[str, Mapping[str, datetime | None]] = field(alias="members", repr=False, eq=False)
     # That of the last application, which is all that changes of a plan.
     _reports: list[MembershipReport] = field(init=False, factory=list, repr=False, eq=False)
 
     @property
     def regions(self) -> tuple[str, ...]:
         """The regions."""
-        return tuple(self._graphs)
+        return tuple(self.graph_arns)
 
     @property
     def report(self) -> MembershipReport | None:
         """What the last `apply` that has ended has done, also one that was cancelled; None before the first."""
         return self._reports[-1] if self._reports else None
-
-    def __copy__(self) -> "MembershipPlan":
-        """Return a plan with a report of its own, for the same client."""
-        return evolve(self)
-
-    def __deepcopy__(self, _memo: object) -> "MembershipPlan":
-        # All else of it is immutable.
-        return evolve(self)
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a plan cannot be pickled, because its client cannot: plan again")
 
     def __bool__(self) -> bool:
         return bool(self.actions) or any(problem.account_id is None for problem in self.problems)
@@ -114,10 +104,10 @@ class MembershipPlan(TablesInNotebooks):
         """Carry out the plan's actions, and nothing else, as far as they are still necessary; report on every account.
 
         Applying a plan again repeats nothing, and a new plan continues where a cancelled or crashed one stopped. What
-        has become necessary since the plan was made is reported as not planned, also the removal of a member that was
-        removed and added again since; nothing is done in a region for which the plan shows no actions because of a
-        problem. Each account is processed further as soon as its invitation is verified, and a failure of one account
-        or region does not stop the others.
+        has become necessary since the plan was made is reported as not planned, also the removal, or a second
+        invitation, of a member that was removed and added again since; nothing is done in a region for which the plan
+        shows no actions because of a problem. Each account is processed further as soon as its invitation is verified,
+        and a failure of one account or region does not stop the others.
 
         Only the deadline ends waiting for verifications, for what was done to be visible, and for the service to be
         available again. What AWS says of an account is believed after a while, as it may change no more: that it was
@@ -184,7 +174,7 @@ class MembershipPlan(TablesInNotebooks):
             states = self._states(execution, region, actions, problems, on_end)
             problem = problems.get((region, None))
             regions.append(
-                RegionRun(execution, self._desired, graph, self._graphs[region], states, delegation, problem)
+                RegionRun(execution, self._desired, graph, self.graph_arns[region], states, delegation, problem)
             )
         total = sum(len(region.accounts) for region in regions)
         counter.append(ProgressCounter(progress, total, execution.clock.monotonic))
@@ -214,7 +204,8 @@ class MembershipPlan(TablesInNotebooks):
                 execution,
                 on_end,
                 blocked=problems.get((region, account_id)),
-                invited_time=self._removed[region].get(account_id),
+                was_member=account_id in self._members[region],
+                membership_time=self._members[region].get(account_id),
             )
             for account_id in (*wanted, *others)
         ]
@@ -380,6 +371,6 @@ async def _make(
         administrator_id=administrator_id,
         client=client,
         desired=evolve(desired, accounts={plan.graph.region: desired.accounts[plan.graph.region] for plan in plans}),
-        graphs={plan.graph.region: plan.graph.arn for plan in plans},
-        removed={plan.graph.region: plan.removed for plan in plans},
+        graph_arns=MappingProxyType({plan.graph.region: plan.graph.arn for plan in plans}),
+        members={plan.graph.region: plan.members for plan in plans},
     )

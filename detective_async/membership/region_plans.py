@@ -8,7 +8,15 @@ from attrs import define, field
 from detective_async.api.models.members import MemberDetail, MemberStatus
 from detective_async.errors import ClientClosed, DetectiveError
 from detective_async.membership.actions import Action, ActionKind, Note, Problem, Reason, count
-from detective_async.membership.decisions import ADDING, Blocked, Do, GraphFacts, describe_status, foresee
+from detective_async.membership.decisions import (
+    ADDING,
+    Blocked,
+    Do,
+    GraphFacts,
+    describe_status,
+    foresee,
+    membership_time,
+)
 from detective_async.membership.desired import MAX_MEMBERS, DesiredState, RegionAccounts
 from detective_async.membership.execution import Execution, StoppedError, error_text, library_error, reason_of
 from detective_async.membership.graphs import (
@@ -37,7 +45,7 @@ class RegionPlan:
     Attributes:
         caller: the account of the client's credentials; None if it is not known.
         graph: the region's graph.
-        removed: the members that should be removed, with when they were invited.
+        members: those of the accounts that are members, with their `membership_time`.
         error: why the region could not be read; None if it could.
     """
 
@@ -49,7 +57,7 @@ class RegionPlan:
     actions: list[Action] = field(init=False, factory=list)
     problems: list[Problem] = field(init=False, factory=list)
     notes: list[Note] = field(init=False, factory=list)
-    removed: dict[str, datetime | None] = field(init=False, factory=dict)
+    members: dict[str, datetime | None] = field(init=False, factory=dict)
     error: Exception | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
@@ -60,6 +68,10 @@ class RegionPlan:
     def owner(self) -> str | None:
         """The account that owns the region's graph; None if there is none."""
         return administrator_of(self.graph.arn) or None if self.graph.arn else None
+
+    @property
+    def _makes_graph(self) -> bool:
+        return self.desired.makes_graph(self.region, self.graph.administrator_id)
 
     async def make(self) -> None:
         """Read the region's state, and plan the actions."""
@@ -93,19 +105,12 @@ class RegionPlan:
         """Read the graph and its members, and plan the actions on the graph."""
         self.actions.clear()
         graph, desired = self.graph, self.desired
-        is_missing = False
-        if not desired.makes_graph(self.region):
-            if await graph.find() is None:
-                if desired.needs_graph(self.region):
-                    raise StoppedError(Reason.NO_GRAPH, "the client's account has no graph here")
-                return {}
-        elif (first := first_step(graph)) is None:
-            await find_organization_graph(graph)
-        elif await first.missing():
-            is_missing = True
-            if graph.arn is None:
-                await self._require_caller()
-            self._add_first(first.kind, first.reason, desired.members.administrator_id)
+        is_missing = self._makes_graph and await self._plan_first()
+        # Who the administrator is may be known only now.
+        if not self._makes_graph and await graph.find() is None:
+            if desired.needs_graph(self.region, graph.administrator_id):
+                raise StoppedError(Reason.NO_GRAPH, "the client's account has no graph here")
+            return {}
         for kind in GRAPH_STEPS:
             step = kind(graph)
             # The setting can be read of an organization's graph only.
@@ -116,9 +121,26 @@ class RegionPlan:
                 self.actions.append(
                     Action(step.kind, self.region, reason=step.reason, detail=", ".join(items), items=items)
                 )
-        if graph.arn is None or not (desired.makes_graph(self.region) or desired.remove):
+        if graph.arn is None or not (self._makes_graph or desired.remove):
             return {}
         return await list_members(self.execution, graph.client, graph.arn)
+
+    async def _plan_first(self) -> bool:
+        """Plan what makes the graph, and return whether that is missing."""
+        graph, first = self.graph, first_step(self.graph)
+        if first is None:
+            await find_organization_graph(graph)
+            return False
+        if not await first.missing():
+            return False
+        if graph.arn is None:
+            await self._require_caller()
+        if self._makes_graph:
+            makes_it = first.kind is ActionKind.CREATE_GRAPH
+            detail = f"tags {', '.join(self.desired.tags)}" if makes_it and self.desired.tags else ""
+            account_id = None if makes_it else self.desired.members.administrator_id
+            self.actions.append(Action(first.kind, self.region, account_id, first.reason, detail))
+        return True
 
     async def _require_caller(self) -> None:
         """Require that the client's account is known: a graph would be of any account, and cost it money."""
@@ -133,19 +155,14 @@ class RegionPlan:
         check_account(caller, self.desired.members.administrator_id)
         self.caller = self.graph.administrator_id = caller
 
-    def _add_first(self, kind: ActionKind, reason: Reason, administrator_id: str | None) -> None:
-        tags = self.desired.tags if kind is ActionKind.CREATE_GRAPH else {}
-        account_id = administrator_id if kind is ActionKind.ENABLE_ADMINISTRATOR else None
-        detail = f"tags {', '.join(tags)}" if tags else ""
-        self.actions.append(Action(kind, self.region, account_id, reason, detail))
-
     def _plan_members(self, members: Mapping[str, MemberDetail], facts: GraphFacts) -> None:
         given = self.desired.accounts[self.region]
         accounts = {account.account_id: account for account in given.accounts}
         others = [one for one in self.desired.remove if one in members]
         if self.desired.remove_others:
             others = [one for one in members if one not in accounts and one not in given.inactive]
-        self.removed.update((one, members[one].invited_time) for one in others)
+        known = (one for one in (*accounts, *others) if one in members)
+        self.members.update((one, membership_time(members[one])) for one in known)
         for account_id in (*accounts, *others):
             account, member = accounts.get(account_id), members.get(account_id)
             actions, blocked = foresee(None if account is None else self.desired.member(account), member, facts)

@@ -11,7 +11,7 @@ from detective_async.api.models.members import InvitationType, MemberDetail, Mem
 from detective_async.api.wire.error_responses import message_text
 from detective_async.client import polling
 from detective_async.errors import DetectiveError
-from detective_async.membership.actions import AccountReport, ActionKind, Problem, Reason
+from detective_async.membership.actions import REMOVING, AccountReport, ActionKind, Problem, Reason
 from detective_async.membership.decisions import (
     ADDING,
     Blocked,
@@ -21,6 +21,7 @@ from detective_async.membership.decisions import (
     GraphFacts,
     decide,
     describe_status,
+    membership_time,
     needed,
 )
 from detective_async.membership.execution import Execution, error_text, reason_of, without_request_id
@@ -40,6 +41,7 @@ _PASSING = re.compile(
 #: shorter wait.
 _IN_EFFECT = re.compile(r"already a member|not a member", re.IGNORECASE)
 _HALF_INVITED = "it was removed, but not invited again"
+_CHANGED_MEMBERSHIP = "it has changed since the plan was made, and may have been removed and added again: plan again"
 _OTHER_MEMBERSHIP = "it was removed and added again since the plan was made, which shows no removal of that: plan again"
 
 
@@ -90,8 +92,8 @@ class AccountState:
         execution: for the clock, and for what errors mean.
         on_end: called when processing has ended.
         blocked: why the plan does not show what would have to be done for it, if that was said.
-        invited_time: of an account that should be removed, when the member was invited that the plan saw; None if it
-            had no such time.
+        was_member: whether it was a member when the plan was made, or in any look since its last action.
+        membership_time: the `membership_time` of the member that the plan saw.
         phase: where its processing is.
         member: its state when last seen; None if it was not a member.
         before: its status when first known.
@@ -108,7 +110,8 @@ class AccountState:
     execution: Execution
     on_end: Callable[["AccountState"], object]
     blocked: Problem | None = None
-    invited_time: datetime | None = None
+    was_member: bool = False
+    membership_time: datetime | None = None
     phase: Phase = Phase.UNSEEN
     member: MemberDetail | None = None
     before: MemberStatus | None = None
@@ -123,10 +126,8 @@ class AccountState:
     # The account when AWS was asked to check its volume again.
     _monitored: MemberDetail | None = None
     _is_known: bool = False
-    # Whether its state is known since its last action; whether it was a member in any look since then, and since when
-    # it is missing all the same.
+    # Whether its state is known since its last action, and since when it is missing although it is or was a member.
     _was_seen: bool = False
-    _was_member: bool = False
     _missing_since: float | None = None
     # Why it is not as desired, while that may still change by itself.
     _blocked_so_far: Blocked | None = None
@@ -148,12 +149,9 @@ class AccountState:
         """Record what was seen of it, and return whether that is progress."""
         if self._is_out_of_date(member):
             return False
-        for kind in [kind for kind in self.maybe_done if _shows_effect(kind, member)]:
-            if kind is ActionKind.REMOVE:
-                self._removed = self.member
-            self._note_done(kind)
+        self._note_effects(member)
         previous, self.member, self._was_seen = self.status, member, True
-        self._was_member |= member is not None
+        self.was_member |= member is not None
         self.phase = Phase.SEEN
         if not self._is_known:
             self._is_known, self.before = True, self.status
@@ -161,6 +159,31 @@ class AccountState:
             return False
         self.failure = self._pauses = None
         return True
+
+    def observe_late(self, member: MemberDetail | None, facts: GraphFacts) -> None:
+        """Record what was seen of it after processing has ended: others may have changed it, and nothing more is done.
+
+        Without this, the report would say what the account was long before the end.
+        """
+        if member is None:
+            if not self.was_member or not self._stays_missing():
+                return
+        elif self._is_old(member):
+            return
+        else:
+            self._missing_since, self.was_member = None, True
+        self._note_effects(member)
+        previous, self.member = self.status, member
+        if self.status == previous:
+            return
+        decision = decide(self._desired_now(), member, facts)
+        if isinstance(decision, Done):
+            self.outcome = None
+        elif isinstance(decision, Blocked):
+            self.outcome = decision.text, decision.reason, None
+        elif self.outcome is None:
+            text = f"it was as wanted, and is {describe_status(member)} since then: plan again"
+            self.outcome = text, Reason.NOT_PLANNED, None
 
     def next_action(self, facts: GraphFacts) -> ActionKind | None:
         """Return the next action; None if there is none yet, or processing has ended."""
@@ -186,13 +209,15 @@ class AccountState:
         self._note_done(kind)
         if kind in ADDING or kind is ActionKind.REINVITE:
             self._invited = member
-        self._missing_since, self._was_member = None, False
+        if member is None:
+            self._removed = self.member
+        self._missing_since, self.was_member = None, False
         self.member, self.phase = member, Phase.SEEN
 
     def remove(self) -> None:
         """Record that it was removed, as the first half of another invitation."""
         self._note_done(ActionKind.REMOVE)
-        self._removed, self.member = self.member, None
+        self._removed, self.member, self.was_member = self.member, None, False
 
     def sent(self, kind: ActionKind) -> None:
         """Record an action that was carried out, and whose response does not have the state that follows."""
@@ -245,7 +270,7 @@ class AccountState:
         if self.failure is not None:
             text, error = self.failure.text, self.failure.error
         done = f"{str(self.done[-1])!r} was done" if self.done and not self._half_done and text is None else ""
-        if self.desired is None and self._missing_since is not None:
+        if self._missing_since is not None and (self.desired is None or not self._was_seen):
             seen = f"the account was not among the members, which is believed after {SETTLING:g} s"
         elif self._was_seen:
             is_or_was = "was" if self.maybe_done else "is"
@@ -293,7 +318,7 @@ class AccountState:
         """Whether it is missing since its invitation, and not only not seen yet."""
         if self._missing_since is None:
             return False
-        return self._was_member or self._now >= self._missing_since + SETTLING
+        return self.was_member or self._now >= self._missing_since + SETTLING
 
     @property
     def _is_half_invited(self) -> bool:
@@ -314,6 +339,12 @@ class AccountState:
             self.maybe_done.remove(kind)
         self.done.append(kind)
         self._acted_at = self._now
+
+    def _note_effects(self, member: MemberDetail | None) -> None:
+        for kind in [kind for kind in self.maybe_done if _shows_effect(kind, member)]:
+            if kind is ActionKind.REMOVE:
+                self._removed = self.member
+            self._note_done(kind)
 
     def _end_as_wanted(self, facts: GraphFacts) -> bool:
         """End processing if the account is as wanted, and that was only not decided on any more; return whether so."""
@@ -351,8 +382,8 @@ class AccountState:
                 self.end(str(stopped), stopped.reason)
             else:
                 self.end(problem.text, problem.reason, problem.error)
-        elif kind is ActionKind.REMOVE and self.member is not None and self.member.invited_time != self.invited_time:
-            self.end(_OTHER_MEMBERSHIP, Reason.NOT_PLANNED)
+        elif kind in REMOVING and self.member is not None and membership_time(self.member) != self.membership_time:
+            self.end(_OTHER_MEMBERSHIP if self.member.invited_time else _CHANGED_MEMBERSHIP, Reason.NOT_PLANNED)
         elif failure is None or failure.kind is not kind:
             return kind
         elif failure.retry_at is not None:
@@ -370,11 +401,22 @@ class AccountState:
         if member is None:
             return self._is_missing_by_mistake()
         self._missing_since = None
-        at = member.invited_time
-        invited, removed = (None if one is None else one.invited_time for one in (self._invited, self._removed))
-        if at is None or invited is not None:
-            return at is not None and invited is not None and at < invited
-        return removed is not None and at <= removed
+        return self._is_old(member)
+
+    def _is_old(self, member: MemberDetail) -> bool:
+        """Return whether a membership that was seen is older than one that was added or removed."""
+        added = None if self._invited is None else self._invited.invited_time
+        if added is not None:
+            return member.invited_time is not None and member.invited_time < added
+        removed = None if self._removed is None else membership_time(self._removed)
+        at = membership_time(member)
+        return at is not None and removed is not None and at <= removed
+
+    def _stays_missing(self) -> bool:
+        """Record that it is missing, and return whether that is so for too long to be a mistake of a look."""
+        if self._missing_since is None:
+            self._missing_since = self._now
+        return self._now >= self._missing_since + SETTLING
 
     def _is_missing_by_mistake(self) -> bool:
         """Return whether it may be a member all the same: a look may miss one while others come and go, or be late."""
@@ -384,14 +426,13 @@ class AccountState:
             if failure is not None and failure.is_in_effect:
                 return False
         elif (failure is not None and failure.kind is ActionKind.REINVITE) or (
-            self.member is None and self._invited is None
+            self._invited is None and not self.was_member
         ):
             return False
-        if self._missing_since is None:
-            self._missing_since = self._now
+        stays_missing = self._stays_missing()
         if self.desired is None:
-            return self._now < self._missing_since + SETTLING
-        if not self._was_member or self._now < self._missing_since + SETTLING:
+            return not stays_missing
+        if not self.was_member or not stays_missing:
             return True
         if self._invited is None:
             return False

@@ -6,7 +6,6 @@ from typing import Any
 
 from attrs import define, field, frozen
 
-from detective_async.api.models.base import TablesInNotebooks
 from detective_async.api.models.constraints import Integer
 from detective_async.api.models.exceptions import ResourceNotFoundException
 from detective_async.api.models.members import InvitationType, MemberStatus
@@ -19,6 +18,7 @@ from detective_async.membership.actions import (
     ActionKind,
     Note,
     PlainData,
+    Plan,
     Problem,
     Reason,
     RegionReport,
@@ -88,7 +88,7 @@ class GraphToDelete(PlainData):
 
 
 @frozen(kw_only=True)
-class TeardownPlan(TablesInNotebooks):
+class TeardownPlan(Plan):
     """The graphs of an account to be deleted; `print(teardown)` shows them, and what is lost.
 
     True if there are graphs, or regions that could not be read.
@@ -162,7 +162,10 @@ class TeardownPlan(TablesInNotebooks):
             ClientClosed: the client was closed; `outcome_unknown` says whether any graph may have been deleted.
         """
         check_timeout(timeout)
+        # Without a graph, credentials of another account than was thought may be why there is none.
         owners = sorted({administrator_of(graph.graph_arn) for graph in self.graphs})
+        if not owners and self.administrator_id is not None:
+            owners = [self.administrator_id]
         if any(confirm != owner for owner in owners):
             what = f"whose {count(len(self.graphs), 'graph')} would be deleted"
             raise ParameterError("confirm", f"pass {' or '.join(map(repr, owners))}, the administrator account {what}")
@@ -330,8 +333,14 @@ class _Deletion:
             async with self.execution.acting(self.graph.region, self._note_unknown):
                 self._end("interrupted while it was being deleted", Reason.INTERRUPTED)
                 await client.delete_graph(self.graph.graph_arn)
-        except ResourceNotFoundException as error:
-            # An earlier attempt, or somebody else, has deleted it; or the keys are those of another account by now.
+        except ClientClosed:
+            raise
+        except DetectiveError as error:
+            # An earlier attempt, this one without a response, or somebody else may have deleted it; or the keys are
+            # those of another account by now.
+            if not (isinstance(error, ResourceNotFoundException) or error.outcome_unknown):
+                raise
+            self._last_error = error
             self._end(error_text(error), reason_of(error), error)
             return await self._look(client)
         self._is_gone, self._problem = True, None

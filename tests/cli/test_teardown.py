@@ -53,6 +53,11 @@ def test_the_graphs_are_deleted(program: Program) -> None:
     assert (report["ok"], [one["done"] for one in report["regions"]]) == (True, [["delete graph"]])
     ended = program("teardown", "--regions", REGIONS[0])
     assert (ended.code, ended.out, program.changes) == (0, "0 graphs deleted\n", ["DeleteGraph"])
+    # Credentials of another account than was thought may be why there is no graph.
+    ended = program("teardown", "--regions", REGIONS[0], "--confirm", ACCOUNTS[0])
+    assert (ended.code, ended.out) == (2, "")
+    text = f"not confirmed: nothing was done; the credentials are those of account {ADMINISTRATOR}"
+    assert ended.err.splitlines()[-1].endswith(text)
 
 
 def test_deletions_without_a_response(program: Program) -> None:

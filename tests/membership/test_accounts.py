@@ -196,6 +196,14 @@ def test_copies_know_their_list(changed: Callable[[Account], Account]) -> None:
     assert origins_of(None, [ONE]) == []
 
 
+@pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "SEP=,", "sep=\t"])
+def test_line_that_names_the_separator(first: str) -> None:
+    """It is Excel's own, and no account; the headings follow."""
+    separator = first.strip('"')[-1]
+    lines = [first, separator.join(["Account ID", "Email"]), separator.join(["444455556666", "root@example.com"])]
+    assert read_accounts(lines) == ([ONE], [])
+
+
 def test_missing_columns() -> None:
     """A line without the columns that the headings name is a problem; what looks like an account is no heading."""
     accounts, problems = read_accounts(["Name,Account ID,Email", "a,444455556666,root@example.com", "b,012345678901"])
@@ -204,6 +212,9 @@ def test_missing_columns() -> None:
     assert [problem.line for problem in read_accounts(["email,444455556666"])[1]] == [1]
     assert [problem.line for problem in read_accounts(["Name,Contact"])[1]] == [1]
     assert [problem.line for problem in read_accounts(["Account"])[1]] == [1]
+    for first in ("account 222233334444,root(at)example.com", "ID: 2222-3333-4444,root.example.com"):
+        accounts, problems = read_accounts([first, "444455556666,root@example.com"])
+        assert (accounts, [problem.line for problem in problems]) == ([ONE], [1])
 
 
 def test_duplicate_account() -> None:

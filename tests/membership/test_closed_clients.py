@@ -42,11 +42,14 @@ TOO_LATE = 1000
 
 
 class ClosingTime(WorldTime):
-    """A clock with which the first wait closes the client; it records that wait, and all after it."""
+    """A clock with which the first wait after a fault closes the client; it records that wait, and all after it."""
 
     client: DetectiveClient | None = None
 
     async def sleep(self, seconds: float) -> None:
+        if self._sim.unused_faults:
+            # Reads are spread.
+            return
         await super().sleep(seconds)
         if self.client is not None:
             await self.client.aclose()
@@ -263,6 +266,7 @@ async def _closed_while_it_waits(
     def inject(event: object) -> None:
         if fault is not None and isinstance(event, AttemptEvent) and event.operation == operation:
             sim.inject(fault)
+            time.client = client
 
     client = DetectiveClient(
         region=REGION,
@@ -273,12 +277,14 @@ async def _closed_while_it_waits(
         hooks=inject,
     )
     apply = await _apply(sim, client, options)
-    time.client = client
-    if fault is not None and not operation:
-        sim.inject(fault)
+    if not operation:
+        time.client = client
+        if fault is not None:
+            sim.inject(fault)
     with pytest.raises(ClientClosed, match="the client is closed") as caught:
         await apply()
-    assert len(time.slept) == 1
+    # That of the step, and that of the members beside it.
+    assert 1 <= len(time.slept) <= 2
     return caught.value
 
 

@@ -77,6 +77,7 @@ INVALID: list[tuple[str, dict[str, Any], str]] = [
     ("plan", {"datasource_packages": ["EKS"]}, r"datasource_packages\[0\]: 'EKS' is not one of DETECTIVE_CORE"),
     ("plan", {"datasource_packages": "EKS_AUDIT"}, "datasource_packages: expected a list, got a str"),
     ("plan", {"tags": ["a"]}, "tags: expected a mapping, got a list"),
+    ("plan", {"tags": {"aws:a": "b"}}, "tags: the key 'aws:a' begins with aws:, which AWS reserves for its own tags"),
     ("plan", {"tags": {"a": "x" * 257}}, r"tags\['a'\]: expected a tag value of 0 to 256 characters"),
     ("plan", {"message": ""}, "message: must not be empty"),
     ("plan", {"disable_email_notification": "yes"}, "disable_email_notification: expected True or False"),

@@ -264,6 +264,26 @@ async def test_named_accounts_of_the_organization_are_removed(
     assert (await plan.apply()).ok
 
 
+@pytest.mark.parametrize("is_changed", [True, False])
+async def test_member_that_was_enabled_again(
+    sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any], *, is_changed: bool
+) -> None:
+    """It is not removed: nothing but its last change tells its membership from the one that the plan saw."""
+    assert (await plan_and_apply(client, WANTED, **management)).ok
+    plan = await plan_membership(client, [], regions=[REGION], remove=[ONE], max_removals=1)
+    await sim.advance(1)
+    if is_changed:
+        (arn,) = sim.snapshot()
+        await client.delete_members(arn, [ONE])
+        await client.create_members(arn, [account(ONE)])
+    (row,) = (await plan.apply()).rows
+    if is_changed:
+        problem = "it has changed since the plan was made, and may have been removed and added again: plan again"
+        assert (row.done, row.problem, row.reason) == ((), problem, Reason.NOT_PLANNED)
+    assert row.ok is not is_changed
+    assert (ONE in statuses(sim)) is is_changed
+
+
 async def test_existing_graph(sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any]) -> None:
     """The graph and its members remain."""
     arn = (await client.create_graph()).graph_arn
@@ -547,3 +567,26 @@ async def test_a_delegation_that_fails_late(client: DetectiveClient) -> None:
     release.set()
     await second
     assert delegation._free.is_set()
+
+
+@pytest.mark.parametrize("operation", ["DescribeOrganizationConfiguration", "UpdateOrganizationConfiguration"])
+@pytest.mark.parametrize("error", [DENIED, Failure(400, "ValidationException", "there is no behavior graph")])
+async def test_auto_enable_of_a_graph_that_is_not_seen_everywhere(
+    sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any], operation: str, error: Failure
+) -> None:
+    """It is waited for; that AWS denies it is believed after a while, as the permission may be missing."""
+    members = evolve(management["members"], auto_enable=True)
+    plan = await plan_membership(client, WANTED, regions=[REGION], members=members)
+    sim.inject(Fault(error, operation, count=5))
+    report = await plan.apply()
+    assert (report.ok, report.regions[0].auto_enable) == (True, True)
+    # With another graph that is as new, but for longer.
+    plan = await plan_membership(client, WANTED, regions=[ELSEWHERE], members=members)
+    sim.inject(Fault(error, operation, count=100))
+    report = await plan.apply(timeout=60)
+    sim.clear_faults()
+    denied = error is DENIED
+    reason = Reason.ACCESS_DENIED if denied else Reason.TIMED_OUT
+    assert (report.regions[0].reason, report.regions[0].done) == (reason, ("enable administrator",))
+    assert ("not done within" in (report.regions[0].problem or "")) is not denied
+    assert all(row.ok for row in report.rows)

@@ -12,10 +12,15 @@ from support.virtual_time import in_virtual_time
 from detective_async import (
     AccessDeniedException,
     ConflictException,
+    CreateGraphResponse,
     Credentials,
+    DatasourcePackage,
+    DatasourcePackageIngestDetail,
+    DatasourcePackageIngestState,
     DetectiveClient,
     HostNotFound,
     InternalServerException,
+    ListDatasourcePackagesResponse,
     Paginator,
     ProgressEvent,
     RetryPolicy,
@@ -37,6 +42,7 @@ from membership.worlds import (
     account,
     administrator,
     arn_in,
+    empty_in_loop_time,
     graph,
     in_loop_time,
     invitations,
@@ -578,3 +584,101 @@ async def test_new_graph_is_deleted_midway(sim: DetectiveSimulator) -> None:
     assert {row.reason for row in report.failures} == {Reason.NOT_PLANNED}
     assert time.now - began < 100
     assert sim.snapshot() == {}
+
+
+@in_virtual_time
+async def test_tags_of_a_graph_that_was_there() -> None:
+    """CreateGraph sets none if the graph was there, which no look showed: the report says what was waited for."""
+    async with empty_in_loop_time() as (sim, client):
+        load_world(sim, accounts=[{"id": one} for one in (ONE, TWO, THREE)])
+        sim.set_read_lag(4, ["ListGraphs"])
+        await asyncio.sleep(5)
+        await client.create_graph()
+        plan = await plan_membership(client, WANTED, regions=[REGION], tags={"a": "b"})
+        report = await plan.apply(timeout=25)
+    problem = "not done within 25 s: it now needs 'tag graph' (a), which the plan does not show: plan again"
+    assert (report.regions[0].done, report.regions[0].problem) == (("create graph",), problem)
+
+
+@pytest.mark.parametrize("looks", [1, 1000])
+async def test_looks_at_tags_that_are_late(sim: DetectiveSimulator, looks: int) -> None:
+    """That tags are missing which the plan saw is believed after 15 s."""
+    load_world(sim, graph(tags={"a": "b"}))
+
+    class Late(DetectiveClient):
+        late = 0
+
+        async def list_tags_for_resource(self, resource_arn: str) -> Any:
+            found = await super().list_tags_for_resource(resource_arn)
+            Late.late -= 1
+            return evolve(found, tags={}) if Late.late >= 0 else found
+
+    time = WorldTime(sim)
+    async with administrator(sim, Late, time=time) as client:
+        plan = await plan_membership(client, WANTED, regions=[REGION], tags={"a": "b"})
+        Late.late, began = looks, time.now
+        report = await plan.apply()
+    problem = None if looks == 1 else "it now needs 'tag graph' (a), which the plan does not show: plan again"
+    assert (report.regions[0].done, report.regions[0].problem) == ((), problem)
+    assert looks == 1 or 15 <= time.now - began < 25
+
+
+@pytest.mark.parametrize("tags", [None, {"a": "b"}])
+async def test_plan_while_a_graph_is_being_deleted(
+    sim: DetectiveSimulator, client: DetectiveClient, tags: dict[str, str] | None
+) -> None:
+    """It is looked for again: a graph that is still listed at first is made anew."""
+    load_world(sim, graph(), accounts=[{"id": one} for one in (ONE, TWO, THREE)])
+    sim.set_deletion_delay(4)
+    await client.delete_graph(arn_in(REGION))
+    plan = await plan_membership(client, WANTED, regions=[REGION], tags=tags)
+    assert plan.problems == ()
+    assert plan.actions[0].kind == "create graph"
+
+
+async def test_graph_that_is_deleted_after_it_was_made(sim: DetectiveSimulator) -> None:
+    """The plan shows that it is made once."""
+    load_world(sim, accounts=[{"id": one} for one in (ADMINISTRATOR, ONE, TWO, THREE)], verification_delay=100)
+
+    class Deletes(DetectiveClient):
+        async def create_members(self, graph_arn: str, *args: Any, **options: Any) -> Any:
+            response = await super().create_members(graph_arn, *args, **options)
+            await self.delete_graph(graph_arn)
+            return response
+
+    async with administrator(sim, Deletes) as client:
+        plan = await plan_membership(client, WANTED, regions=[REGION], members=accepting(sim))
+        report = await plan.apply()
+    problem = "the graph that was there for this plan is gone, and the plan does not make another one: plan again"
+    assert (report.regions[0].problem, report.regions[0].done) == (problem, ("create graph",))
+
+
+async def test_packages_that_this_release_does_not_know(sim: DetectiveSimulator) -> None:
+    """They are not stopped, also those of a graph that the plan makes."""
+    load_world(sim, accounts=[{"id": one} for one in (ADMINISTRATOR, ONE, TWO, THREE)])
+    started = {
+        DatasourcePackage("VPC_LOGS"): DatasourcePackageIngestDetail(
+            datasource_package_ingest_state=DatasourcePackageIngestState.STARTED
+        )
+    }
+    sent: list[list[str]] = []
+
+    class Newer(DetectiveClient):
+        async def create_graph(self, **options: Any) -> CreateGraphResponse:
+            response = await super().create_graph(**options)
+            sim.set_package(response.graph_arn, "EKS_AUDIT", "DISABLED")
+            return response
+
+        async def list_datasource_packages(self, graph_arn: str, **options: Any) -> ListDatasourcePackagesResponse:
+            found = await super().list_datasource_packages(graph_arn, **options)
+            return evolve(found, datasource_packages={**found.datasource_packages, **started})
+
+        async def update_datasource_packages(self, graph_arn: str, datasource_packages: Any) -> None:
+            sent.append(datasource_packages)
+            known = [one for one in datasource_packages if one not in started]
+            await super().update_datasource_packages(graph_arn, known)
+
+    async with administrator(sim, Newer) as client:
+        plan = await plan_membership(client, WANTED, regions=[REGION], datasource_packages=["EKS_AUDIT"])
+        assert (await plan.apply()).regions[0].ok
+    assert [sorted(some) for some in sent] == [["ASFF_SECURITYHUB_FINDING", "DETECTIVE_CORE", "EKS_AUDIT", "VPC_LOGS"]]

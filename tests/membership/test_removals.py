@@ -2,19 +2,23 @@
 
 import copy
 import pickle
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from detective_async import Account, DetectiveClient
 from detective_async.client.paginator import Paginator
 from detective_async.membership import ActionKind, MembershipPlan, Reason, plan_membership, read_accounts
-from detective_async.testing import DetectiveSimulator, Drop, Fault
+from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault
 from membership.worlds import (
+    ADMINISTRATOR,
     DENIED,
     ELSEWHERE,
     IDS,
     REGION,
+    WRONG,
     WorldTime,
     accepting,
     account,
@@ -27,6 +31,7 @@ from membership.worlds import (
     plan_and_apply,
     request_bodies,
     statuses,
+    writes,
 )
 
 ONE, TWO, THREE = IDS[:3]
@@ -41,8 +46,9 @@ class Without:
     def __init__(self, members: Paginator[Any, Any]) -> None:
         self._members = members
 
-    async def collect(self) -> list[Any]:
-        return [one for one in await self._members.collect() if one.account_id != ONE]
+    async def pages(self) -> AsyncGenerator[Any, None]:
+        async for page in self._members.pages():
+            yield evolve(page, member_details=[one for one in page.member_details if one.account_id != ONE])
 
 
 def missing_in(misses: list[bool]) -> type[DetectiveClient]:
@@ -75,6 +81,23 @@ async def test_looks_that_lack_a_member(sim: DetectiveSimulator, number: int) ->
         ("ENABLED", None, (REMOVE,), True)
     ] * 2
     assert statuses(sim) == {THREE: "ENABLED"}
+
+
+@pytest.mark.parametrize("timeout", [40, 10])
+@pytest.mark.parametrize("misses", [3, 1000])
+async def test_looks_that_lack_a_wanted_member(sim: DetectiveSimulator, misses: int, timeout: float) -> None:
+    """Likewise, if the plan saw it and no look since has had it."""
+    load_world(sim, graph(member(ONE, "INVITED")))
+    async with administrator(sim, missing_in([False] + misses * [True])) as client:
+        plan = await plan_membership(client, [account(ONE)], regions=[REGION], members=accepting(sim))
+        (row,) = (await plan.apply(timeout=timeout)).rows
+    if misses == 3:
+        assert (row.before, row.after, row.done, row.ok) == ("INVITED", "ENABLED", (ActionKind.ACCEPT,), True)
+    elif timeout == 10:
+        assert (row.problem, row.reason) == (UNSURE, Reason.TIMED_OUT)
+    else:
+        problem = "it now needs 'invite', which the plan does not show: plan again"
+        assert (row.before, row.after, row.done, row.problem) == (None, None, (), problem)
 
 
 async def test_member_that_others_removed(sim: DetectiveSimulator) -> None:
@@ -160,6 +183,30 @@ async def test_plan_that_is_applied_again(sim: DetectiveSimulator, client: Detec
     assert statuses(sim) == dict.fromkeys((ONE, TWO, THREE), "ENABLED")
 
 
+@pytest.mark.parametrize("right", [True, False])
+@pytest.mark.parametrize("lag", [0, 5])
+async def test_failed_member_that_was_invited_again(
+    sim: DetectiveSimulator, client: DetectiveClient, lag: float, *, right: bool
+) -> None:
+    """It is not removed to be invited once more: its new membership is accepted, or reported as not planned."""
+    load_world(sim, graph(member(ONE, "VERIFICATION_FAILED", WRONG)))
+    plan = await plan_membership(client, [account(ONE)], regions=[REGION], members=accepting(sim))
+    assert [one.kind for one in plan.actions] == [ActionKind.REINVITE, ActionKind.ACCEPT]
+    await client.delete_members(arn_in(REGION), [ONE])
+    sim.set_read_lag(lag)
+    await sim.advance(1)
+    await client.create_members(arn_in(REGION), [account(ONE) if right else Account(ONE, WRONG)])
+    sim.forget_requests()
+    report = await plan.apply()
+    (row,) = report.rows
+    assert writes(sim) == ({"AcceptInvitation": 1} if right else {})
+    if right:
+        assert (row.after, row.done, row.problem) == ("ENABLED", (ActionKind.ACCEPT,), None)
+    else:
+        assert (row.done, row.problem, row.reason) == ((), OTHER, Reason.NOT_PLANNED)
+    assert statuses(sim) == {ONE: "ENABLED" if right else "VERIFICATION_FAILED"}
+
+
 async def test_member_that_has_accepted_since(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """It is the same membership, and removed."""
     load_world(sim, graph(member(ONE, "INVITED")))
@@ -194,16 +241,46 @@ async def test_named_member_with_an_address_of_the_list(sim: DetectiveSimulator,
     assert [(one.kind, one.account_id) for one in plan.actions] == [(REMOVE, ONE), (ActionKind.INVITE, IDS[4])]
 
 
-async def test_no_graph_for_accounts_that_are_not_active(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """Beside a removal, accounts of which none is to be a member ask for no graph."""
+@pytest.mark.parametrize("by_region", [False, True])
+@pytest.mark.parametrize(("listed", "state"), [(ONE, "SUSPENDED"), (ADMINISTRATOR, "ACTIVE")])
+async def test_no_graph_for_nobody(
+    sim: DetectiveSimulator, client: DetectiveClient, listed: str, state: str, *, by_region: bool
+) -> None:
+    """Beside a removal, accounts of which none is to be a member, such as the administrator, ask for no graph."""
     load_members(sim)
-    accounts, _ = read_accounts(["Account ID,Email,State", f"{ONE},{address(ONE)},SUSPENDED"])
+    accounts, _ = read_accounts(["Account ID,Email,State", f"{listed},{address(listed)},{state}"])
+    regions = [REGION, ELSEWHERE]
+    places: dict[str, Any] = {"accounts": accounts, "regions": regions}
+    if by_region:
+        places = {"accounts": dict.fromkeys(regions, accounts)}
     for removed in (ONE, TWO):
-        plan = await plan_membership(client, accounts, regions=[REGION, ELSEWHERE], remove=[removed], max_removals=1)
+        plan = await plan_membership(client, **places, remove=[removed], max_removals=1)
         assert [(one.kind, one.account_id) for one in plan.actions] == [(REMOVE, removed)]
         assert plan.problems == ()
-    assert (await plan.apply()).ok
+    report = await plan.apply()
+    assert report.ok
+    assert [one.graph_arn for one in report.regions] == [arn_in(REGION), None]
     assert len(sim.snapshot()) == 1
+
+
+async def test_no_graph_for_an_administrator_that_is_known_late(
+    sim: DetectiveSimulator, client: DetectiveClient
+) -> None:
+    """Likewise, if STS does not say at first who that is."""
+    load_world(sim, accounts=[{"id": ADMINISTRATOR}])
+    sim.inject(Fault(Failure(503), "GetCallerIdentity", count=12))
+    options: dict[str, Any] = {"regions": [REGION], "remove": [TWO], "max_removals": 1, "timeout": 60}
+    plan = await plan_membership(client, [account(ADMINISTRATOR)], **options)
+    assert (plan.administrator_id, plan.actions, plan.problems) == (ADMINISTRATOR, (), ())
+    assert (await plan.apply()).ok
+    assert sim.snapshot() == {}
+
+
+async def test_graph_for_the_administrator_alone(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """Without a removal, a list with nobody else, as of an organization of one account, is one to make a graph for."""
+    load_world(sim, accounts=[{"id": ADMINISTRATOR}])
+    plan = await plan_membership(client, [account(ADMINISTRATOR)], regions=[REGION])
+    assert [one.kind for one in plan.actions] == [ActionKind.CREATE_GRAPH]
 
 
 async def test_ids_of_a_list_that_are_named(sim: DetectiveSimulator, client: DetectiveClient) -> None:

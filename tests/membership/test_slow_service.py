@@ -11,11 +11,12 @@ import pytest
 from support.virtual_time import in_virtual_time
 
 from detective_async import Clock, DetectiveClient
-from detective_async.membership import MembershipPlan, Reason, plan_membership
+from detective_async.membership import ActionKind, ByOrganization, MembershipPlan, Reason, plan_membership
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Latency, Throttle
 from membership.worlds import (
     ADMINISTRATOR,
     ELSEWHERE,
+    READS,
     REGION,
     accepting,
     address,
@@ -33,6 +34,16 @@ pytestmark = [pytest.mark.exhaustive, pytest.mark.slow]
 
 WANTED = some_accounts(60)
 REGIONS = [REGION, ELSEWHERE]
+MANAGEMENT = "999999999999"
+DETECTIVE_READS = READS - {"GetCallerIdentity"}
+OF_GRAPHS = frozenset(
+    {
+        ActionKind.ENABLE_ADMINISTRATOR,
+        ActionKind.TAG_GRAPH,
+        ActionKind.START_PACKAGES,
+        ActionKind.SET_AUTO_ENABLE,
+    }
+)
 #: As botocore lists them, without one.
 TWENTY = tuple(
     f"{area}-{number}"
@@ -123,6 +134,43 @@ async def test_looks_per_second() -> None:
     assert asked["GetMembers"] == 0
     assert 10 < elapsed < 14
     assert 2 * elapsed < asked["ListMembers"] <= 8 * elapsed
+
+
+@pytest.mark.parametrize("number", [60, 1500])
+def test_reads_per_second(number: int) -> None:
+    """However many states are waited for at once, a region receives at most eight reads in any second."""
+
+    @in_virtual_time
+    async def run() -> None:
+        many = some_accounts(number)
+        async with world(verification_delay=10) as (sim, client):
+            sim.organization(MANAGEMENT, [ADMINISTRATOR, *(one.account_id for one in many)])
+            management = client.with_options(credentials=sim.account(MANAGEMENT))
+            await management.enable_organization_admin_account(ADMINISTRATOR)
+            (arn,) = sim.snapshot()
+            sim.set_package(arn, "EKS_AUDIT", "DISABLED")
+            plan = await plan_membership(
+                client,
+                many,
+                regions=REGIONS,
+                members=ByOrganization(
+                    administrator_id=ADMINISTRATOR, management_credentials=sim.account(MANAGEMENT), auto_enable=True
+                ),
+                tags={"a": "b"},
+                datasource_packages=["EKS_AUDIT"],
+            )
+            assert {one.kind for one in plan.actions} >= OF_GRAPHS
+            sim.set_package_delay(15)
+            sim.set_read_lag(5)
+            await asyncio.sleep(5)
+            report = await plan.apply(timeout=60)
+            assert [one.problem for one in report.regions] == [None, None]
+        for region in REGIONS:
+            of_graph = [one for one in sim.requests if one.region == region and one.operation in DETECTIVE_READS]
+            read = sorted(one.time for one in of_graph)
+            assert min(later - earlier for earlier, later in zip(read, read[8:], strict=False)) >= timedelta(seconds=1)
+
+    run()
 
 
 @in_virtual_time

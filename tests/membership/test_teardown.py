@@ -1,7 +1,9 @@
 """Deleting graphs: the plan's text, the confirmation, and failures."""
 
 import asyncio
+import copy
 import json
+import pickle
 from typing import Any
 
 import pytest
@@ -98,7 +100,13 @@ async def test_deletes_planned_graphs(sim: DetectiveSimulator, client: Detective
     assert (report.ok, other.reason) == (False, Reason.NOT_PLANNED)
     again = await plan_teardown(client, regions=[REGION])
     assert not again
-    assert (await again.apply(confirm="whoever")).regions == ()
+    assert (await again.apply(confirm=ADMINISTRATOR)).regions == ()
+    # Credentials of another account than was thought may be why there is no graph.
+    with pytest.raises(ParameterError, match="pass '111122223333', the administrator account whose 0 graphs would"):
+        await again.apply(confirm="444455556666")
+    sim.inject(Fault(DENIED, "GetCallerIdentity"))
+    unknown = await plan_teardown(client, regions=[REGION])
+    assert (unknown.administrator_id, (await unknown.apply(confirm="444455556666")).regions) == (None, ())
 
 
 async def test_failures(sim: DetectiveSimulator, client: DetectiveClient) -> None:
@@ -123,7 +131,7 @@ async def test_failures(sim: DetectiveSimulator, client: DetectiveClient) -> Non
 
 
 async def test_unknown_outcome(sim: DetectiveSimulator, one_attempt_client: DetectiveClient) -> None:
-    """A deletion without a response, or a throttled one, is repeated; that the graph is gone then is no failure."""
+    """A throttled deletion is repeated; after one without a response, it is seen that the graph is gone."""
     sim.inject(Fault(Drop("after"), "DeleteGraph", region=REGION))
     sim.inject(Fault(Throttle(), "DeleteGraph", region=ELSEWHERE, count=9))
     teardown = await plan_teardown(one_attempt_client, regions=REGIONS)
@@ -131,7 +139,7 @@ async def test_unknown_outcome(sim: DetectiveSimulator, one_attempt_client: Dete
     assert report.ok
     assert str(report) == "2 graphs gone"
     assert sim.snapshot() == {}
-    assert writes(sim) == {"DeleteGraph": 12}
+    assert writes(sim) == {"DeleteGraph": 11}
 
 
 async def test_all_regions(sim: DetectiveSimulator, client: DetectiveClient) -> None:
@@ -144,6 +152,18 @@ async def test_all_regions(sim: DetectiveSimulator, client: DetectiveClient) -> 
     assert [(note.region, note.reason) for note in teardown.notes] == [("af-south-1", Reason.REGION_NOT_OPTED_IN)]
     assert "note: the account has not opted in to af-south-1" in str(teardown)
     assert "af-south-1" not in teardown.to_dict()["regions"]
+
+
+async def test_copies_of_a_teardown(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """They have reports of their own; a teardown is not pickled."""
+    load_world(sim, graph())
+    teardown = await plan_teardown(client, regions=[REGION])
+    with pytest.raises(TypeError, match="a plan cannot be pickled"):
+        pickle.dumps(teardown)
+    for copied in (copy.copy(teardown), copy.deepcopy(teardown)):
+        assert copied == teardown
+        assert (await copied.apply(confirm=ADMINISTRATOR)).ok
+        assert teardown.report is None
 
 
 async def test_account_that_sts_does_not_say(sim: DetectiveSimulator, client: DetectiveClient) -> None:

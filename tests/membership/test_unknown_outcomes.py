@@ -320,11 +320,24 @@ async def test_teardown_of_a_graph_that_is_never_found(sim: DetectiveSimulator) 
     assert (region.problem or "").startswith("ResourceNotFoundException: no such graph")
 
 
+async def test_teardown_whose_responses_are_lost(sim: DetectiveSimulator) -> None:
+    """A graph that is not listed any more is gone, although no request for it has had a response."""
+    load_world(sim, graph())
+    async with administrator(sim, max_attempts=1) as client:
+        teardown = await plan_teardown(client, regions=[REGION])
+        sim.inject(Fault(Drop("after"), "DeleteGraph", count=None))
+        report = await teardown.apply(confirm=ADMINISTRATOR, timeout=20)
+    (region,) = report.regions
+    assert (region.ok, region.done, region.maybe_done) == (True, (ActionKind.DELETE_GRAPH,), ())
+    assert sum(one.operation == "DeleteGraph" for one in sim.requests) == 1
+
+
 async def test_teardown_without_a_response(sim: DetectiveSimulator) -> None:
     """A later error does not say that the graph is there."""
     load_world(sim, graph())
     async with administrator(sim) as client:
         teardown = await plan_teardown(client, regions=[REGION])
+        sim.set_read_lag(60, ["ListGraphs"])
         sim.inject(Fault(LOST, "DeleteGraph", count=3))
         sim.inject(Fault(DENIED, "DeleteGraph", count=None))
         report = await teardown.apply(confirm=ADMINISTRATOR)

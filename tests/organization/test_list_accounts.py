@@ -83,6 +83,20 @@ async def test_states(status: Any, expected: str) -> None:
         assert await list_accounts(client) == [OrganizationAccount(MEMBERS[0], "", "", AccountStatus(expected))]
 
 
+async def test_account_on_two_pages() -> None:
+    """It is there once, with its later state: the pages move if others join or leave meanwhile."""
+    pages = [
+        {"Accounts": [{"Id": one, "State": "ACTIVE"} for one in MEMBERS[:2]], "NextToken": "more"},
+        {"Accounts": [{"Id": MEMBERS[0], "State": "SUSPENDED"}]},
+    ]
+    async with (
+        serving(lambda request: request.answer(json.dumps(pages.pop(0)).encode())) as server,
+        _client(server.url) as client,
+    ):
+        found = await list_accounts(client)
+    assert [(one.account_id, one.status) for one in found] == [(MEMBERS[0], "SUSPENDED"), (MEMBERS[1], "ACTIVE")]
+
+
 async def test_repeated_token() -> None:
     """Following it would never end."""
     body = b'{"Accounts": [], "NextToken": "same"}'
