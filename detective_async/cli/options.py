@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -130,27 +130,27 @@ class Job:
         await self.own_credentials().get_credentials()
         return await work()
 
-    def client(
+    @contextlib.asynccontextmanager
+    async def client(
         self, *, region: str | None = None, credentials: "CredentialsProvider | None" = None
-    ) -> "DetectiveClient":
-        """Make a client of the account to work in, for one region; others are derived from it.
+    ) -> "AsyncIterator[DetectiveClient]":
+        """Open a client of the account to work in, for one region; others are derived from it.
 
         Raises:
             ConfigurationError: a setting is malformed.
             CommandError: no region is given or configured.
         """
         from detective_async.client.client import DetectiveClient  # noqa: PLC0415 - not needed for --help
-        from detective_async.retry.policy import RetryPolicy  # noqa: PLC0415
 
-        return DetectiveClient(
+        async with DetectiveClient(
             region=region or self.first_region(),
             credentials=credentials or self.credentials(),
             endpoint_url=self.endpoint_url,
             profile=self.profile,
-            # A job has many calls, each of which should succeed.
-            retry=RetryPolicy.patient(),
             hooks=self.hook,
-        )
+        ) as client:
+            # A job has many calls, each of which should succeed; a policy would count more than the environment.
+            yield client._patient()  # noqa: SLF001 - of our own package
 
     def first_region(self) -> str:
         """Return the region that calls begin with.

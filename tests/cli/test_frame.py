@@ -19,7 +19,6 @@ import click
 import pytest
 from cli.conftest import SCRIPT, Program
 
-from detective_async import RetryPolicy
 from detective_async.cli import main, options, signals
 from detective_async.cli import program as frame
 from detective_async.cli.demo_world import ACCOUNTS, ADMINISTRATOR, MANAGEMENT, REGIONS, ROLE
@@ -262,6 +261,15 @@ def test_a_transport_error_says_what_to_check(program: Program, monkeypatch: pyt
     ended = program("whoami")
     assert ended.code == 1
     assert ended.err.endswith("check --endpoint-url, the network and its proxies\n")
+
+
+@pytest.mark.parametrize("attempts", [1, 2])
+def test_the_number_of_attempts(program: Program, monkeypatch: pytest.MonkeyPatch, attempts: int) -> None:
+    """The environment sets it, although jobs have more patience than single calls."""
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", str(attempts))
+    program.sim.inject(Fault(Failure(503), "ListGraphs", count=None))
+    assert program("whoami", "--regions", REGIONS[0]).code == 1
+    assert [one.operation for one in program.sim.requests].count("ListGraphs") == attempts
 
 
 def test_a_role_in_another_account(program: Program, become: Callable[[str], None]) -> None:
@@ -750,8 +758,7 @@ def test_many_accounts_and_regions(program: Program) -> None:
 def test_a_host_that_is_not_reached(program: Program, monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int) -> None:
     """That is said once while it is tried again, and the error has what to do."""
     monkeypatch.setattr(options, "SAY_AFTER", 0.0)
-    hasty = RetryPolicy(max_attempts=3, initial_backoff=0.01)
-    monkeypatch.setattr(RetryPolicy, "patient", lambda: hasty)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
     url = f"http://127.0.0.1:{unused_tcp_port}"
     ended = program("coverage", "--endpoint-url", url, "--regions", ",".join(REGIONS[:2]))
     assert ended.err.count("no connection; trying again") == 1

@@ -699,9 +699,10 @@ def test_a_removal_that_takes_too_long(onboard: Onboard, monkeypatch: pytest.Mon
     assert "maybe" not in heading
 
 
-def test_a_removal_without_a_response(onboard: Onboard) -> None:
+def test_a_removal_without_a_response(onboard: Onboard, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether the members are gone is looked at."""
     assert onboard().code == 0
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
     onboard.sim.inject(Fault(Drop("after"), "DeleteMembers", region="eu-west-1", count=None))
     ended = onboard.program(
         "onboard", "--regions", ",".join(REGIONS), "--remove", MEMBERS[0], "--yes", "--output", "json"
