@@ -38,19 +38,21 @@ from detective_async.membership.execution import (
     library_error,
 )
 from detective_async.membership.graphs import (
-    GRAPH_STEPS,
     SETTLING,
-    EnableAdministrator,
     Graph,
     administrator_of,
-    carry_out,
     check_account,
     find_graph,
-    first_step,
     list_members,
     not_planned,
 )
 from detective_async.membership.states import AccountState, Failure, Phase
+from detective_async.membership.steps import (
+    GRAPH_STEPS,
+    EnableAdministrator,
+    carry_out,
+    first_step,
+)
 
 #: The API's limit of accounts per request, the same for all operations.
 MAX_ACCOUNTS = max_items(CreateMembersRequest, "accounts")

@@ -21,8 +21,6 @@ from detective_async.membership.actions import (
     Note,
     Plan,
     Problem,
-    format_plan,
-    plan_data,
 )
 from detective_async.membership.apply import Application, RegionRun
 from detective_async.membership.desired import (
@@ -36,6 +34,10 @@ from detective_async.membership.desired import (
 )
 from detective_async.membership.execution import Delegation, Execution, identify, named_regions, notes_on_closed
 from detective_async.membership.graphs import Graph
+from detective_async.membership.plan_text import (
+    format_plan,
+    plan_data,
+)
 from detective_async.membership.region_plans import (
     RegionPlan,
     confirm_removals,

@@ -20,14 +20,16 @@ from detective_async.membership.decisions import (
 from detective_async.membership.desired import MAX_MEMBERS, DesiredState, RegionAccounts
 from detective_async.membership.execution import Execution, StoppedError, error_text, library_error, reason_of
 from detective_async.membership.graphs import (
-    GRAPH_STEPS,
     Graph,
-    SetAutoEnable,
     administrator_of,
     check_account,
+    list_members,
+)
+from detective_async.membership.steps import (
+    GRAPH_STEPS,
+    SetAutoEnable,
     find_organization_graph,
     first_step,
-    list_members,
 )
 
 #: The states in AWS Organizations of accounts that were closed, or are being closed.

@@ -24,9 +24,6 @@ from detective_async.membership.actions import (
     RegionReport,
     TeardownReport,
     count,
-    format_plan,
-    named,
-    plan_data,
 )
 from detective_async.membership.desired import check_regions
 from detective_async.membership.execution import (
@@ -40,6 +37,11 @@ from detective_async.membership.execution import (
     reason_of,
 )
 from detective_async.membership.graphs import administrator_of, check_account, find_graph, list_members
+from detective_async.membership.plan_text import (
+    format_plan,
+    named,
+    plan_data,
+)
 
 _TIMEOUT = 60.0
 _MAY_BE_GONE = "it may be gone: plan again"
