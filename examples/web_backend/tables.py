@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -53,30 +54,34 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 #: What spreadsheets take for the beginning of a formula, in both widths, which some normalize.
 _FORMULA = frozenset("=+-@\uff1d\uff0b\uff0d\uff20")
+#: What begins another cell where commas do not: in many of the languages of Europe, a spreadsheet takes semicolons; and
+#: then quotes within a cell are plain text, so that a line end in them begins a row.
+_SEPARATORS = re.compile(r"([;\t\r\n])")
 
 
 def cell(value: Any) -> str:
-    """Return a value as the text of a cell; text that a spreadsheet would take for a formula begins with a quote."""
+    """Return a value as the text of a cell; text that a spreadsheet would take for a formula begins with a quote.
+
+    So does each part of it that would be a cell of its own with another separator than the comma.
+    """
     match value:
         case None:
             return ""
         case bool() | int() | float():
             return str(value)
         case dict():
-            return " ".join(f"{name}={one}" for name, one in value.items())
+            return cell(" ".join(f"{name}={one}" for name, one in value.items()))
         case _:
-            text = str(value)
-            return f"'{text}" if _is_formula(text) else text
+            parts = _SEPARATORS.split(str(value))
+            return "".join(f"'{part}" if _is_formula(part) else part for part in parts)
 
 
 def _is_formula(text: str) -> bool:
     """Return whether text begins like a formula, or with characters that are dropped in front of one."""
-    for index, one in enumerate(text):
-        # Control characters, invisible ones such as the byte order mark, and spaces of any kind.
-        if not (one.isspace() or unicodedata.category(one) in ("Cc", "Cf")):
+    for one in text:
+        # Control characters, invisible ones such as the byte order mark, spaces of any kind, and the quotes of CSV.
+        if not (one.isspace() or one == '"' or unicodedata.category(one) in ("Cc", "Cf")):
             return one in _FORMULA
-        if index == 0 and one in "\t\r\n":
-            return True
     return False
 
 

@@ -111,7 +111,8 @@ function unsure(region) {
   return `In no graph of the ${some(answered, "administrator")} that answered; ${names}${more} did not answer`;
 }
 
-// The regions where the account can be onboarded, by the administrator whose graph it is in already; null if it is in none.
+// The regions where the account can be onboarded, by the administrator whose graph it is in already; null if it is in
+// none.
 function offers(cells) {
   const groups = new Map();
   for (const region of settings.Regions) {
@@ -151,6 +152,9 @@ export function Account() {
   // The same everywhere, and in no graph: that is no failure to be solved first.
   const [absent] =
     pending === 0 && asked.length > 0 && asked.every((cell) => reasons.get(cell.Region)) ? reasons.values() : [null];
+  const answer = absent
+    ? `Account ${id} was not found. ${absent}.`
+    : `${verdict(`Account ${id}`, on, gaps, pending, unknown)}${oldWords(old)}.`;
   const memberships = (known?.Memberships ?? []).map(({ AccountId, Region, Member }) => ({
     ...Member,
     Administrator: AccountId,
@@ -186,36 +190,54 @@ export function Account() {
         <${RefreshButton} id="account-refresh" busy=${phase === "loading"} run=${() => load(id, { fresh: true })} />
       </div>
       <${Problem} id="account-alert" problem=${problem} retry=${() => load(id)} />
-      ${known && html`<p id="account-verdict" role="status"><strong>${absent ? `Account ${id} was not found. ${absent}.` : `${verdict(`Account ${id}`, on, gaps, pending, unknown)}${oldWords(old)}.`}</strong></p>`}
+      ${known && html`<p id="account-verdict" role="status"><strong>${answer}</strong></p>`}
       ${known?.IsAdministrator && html`<p>It is an administrator: it has graphs of its own.</p>`}
-      <${Table} id="account-coverage" caption="Coverage by region" rows=${settings.Regions} rowKey=${(one) => one} columns=${columns} />
+      <${Table} id="account-coverage" caption="Coverage by region" rows=${settings.Regions} rowKey=${(one) => one}
+        columns=${columns} />
       ${
         known &&
         offers(cells).map(
           ([by, regions]) =>
-            html`<p class="buttons" key=${by}><a class="main" href=${link("onboarding", [], { accounts: id, regions: regions.join(","), administrator: by })}>Onboard this account in ${regions.join(", ")}${by && `, to the graph of ${by}`}</a></p>`,
+            html`<p class="buttons" key=${by}><a class="main"
+              href=${link("onboarding", [], { accounts: id, regions: regions.join(","), administrator: by })}>Onboard
+                this account in ${regions.join(", ")}${by && `, to the graph of ${by}`}</a></p>`,
         )
       }
     </section>
     <section aria-labelledby="memberships-title" id="memberships">
       <h2 id="memberships-title">Memberships</h2>
-      ${known?.MembershipsAsOf && html`<p class="quiet" id="memberships-freshness">As of ${timestamp(known.MembershipsAsOf)} UTC</p>`}
+      ${
+        known?.MembershipsAsOf &&
+        html`<p class="quiet" id="memberships-freshness">As of ${timestamp(known.MembershipsAsOf)} UTC</p>`
+      }
       ${!known && html`<p class="quiet">Not answered yet.</p>`}
-      ${known && memberships.length === 0 && html`<p>${known.Complete ? "It is a member of no graph that was asked." : "None so far."}</p>`}
-      ${memberships.length > 0 && html`<${Table} id="account-memberships" caption="Graphs that the account is a member of" rows=${memberships} rowKey=${memberKey} columns=${memberColumns().slice(1)} />`}
+      ${
+        known &&
+        memberships.length === 0 &&
+        html`<p>${known.Complete ? "It is a member of no graph that was asked." : "None so far."}</p>`
+      }
+      ${
+        memberships.length > 0 &&
+        html`<${Table} id="account-memberships"
+        caption="Graphs that the account is a member of" rows=${memberships} rowKey=${memberKey}
+        columns=${memberColumns().slice(1)} />`
+      }
     </section>
     ${
       known?.Failures?.length > 0 &&
       html`<section aria-labelledby="account-failures-title" id="account-failures">
       <h2 id="account-failures-title">Could not be checked</h2>
-      <${Failures} id="account-causes" kind="members" failures=${known.Failures.map((one) => (one.Failure ? one : { ...one, Failure: one }))} reload=${() => load(id)} ask=${(cause) => askHereAgain(id, cause)} changed=${changed} />
+      <${Failures} id="account-causes" kind="members"
+        failures=${known.Failures.map((one) => (one.Failure ? one : { ...one, Failure: one }))} reload=${() => load(id)}
+        ask=${(cause) => askHereAgain(id, cause)} changed=${changed} />
     </section>`
     }
     ${
       known?.Changes?.length > 0 &&
       html`<section aria-labelledby="account-changes-title" id="account-changes">
       <h2 id="account-changes-title">What changed</h2>
-      <${Table} id="account-changes-table" caption="Changes, newest first" rows=${known.Changes} rowKey=${(one) => `${one.Time} ${one.AccountId} ${one.Region} ${one.MemberId}`} columns=${CHANGES} />
+      <${Table} id="account-changes-table" caption="Changes, newest first" rows=${known.Changes}
+        rowKey=${(one) => `${one.Time} ${one.AccountId} ${one.Region} ${one.MemberId}`} columns=${CHANGES} />
     </section>`
     }
   `;

@@ -17,7 +17,8 @@ export const tryAgain = () => coverage.tryAgain();
 export function Cell({ cell, failed = false, plain = false }) {
   const [sign, word, kind] = STATES.get(cell?.State ?? (failed ? "failed" : "not asked")) ?? ["?", cell.State, "plain"];
   const reason = cell?.State === "failed" ? (cell.Cause ?? cell.Reason) : cell?.Reason;
-  return html`<span class=${cell?.stale ? "cell old" : "cell"} title=${cell?.stale ? `as of ${timestamp(cell.stale)} UTC` : null}>
+  return html`<span class=${cell?.stale ? "cell old" : "cell"}
+    title=${cell?.stale ? `as of ${timestamp(cell.stale)} UTC` : null}>
     <span class="badge" data-kind=${kind}><span aria-hidden="true">${sign} </span>${word}</span>
     ${reason && !plain && html` <small>${reason}</small>`}
   </span>`;
@@ -105,7 +106,9 @@ export const oldWords = (old) =>
     ? `; as of ${timestamp(old[0])} UTC in ${some(old.length, "region")}, which could not be checked since`
     : "";
 
-const PERSONAL = html`Names and e-mail addresses are found in <a href=${link("members")}>Members</a>, once they are shown there.`;
+const PERSONAL = html`Names and e-mail addresses are found in <a
+  href=${link("members")}>Members</a>, once they are shown there.`;
+const be = (number) => (number === 1 ? "is" : "are");
 let told = null;
 
 export function Coverage() {
@@ -117,6 +120,11 @@ export function Coverage() {
   const rows = all.filter((row) => matches(row, has, state));
   const everywhere = all.filter((row) => row.on === settings.Regions.length).length;
   const outdated = all.filter((row) => row.old.length);
+  const covered = `${count(everywhere)} of ${some(all.length, "account")} ${be(everywhere)} covered in every region`;
+  const before = outdated.length;
+  const asBefore = before
+    ? `; ${some(before, "account")} could not be checked everywhere, and ${be(before)} shown as before`
+    : "";
   const exact = rows.length === 1 && part && rows[0];
   const words = exact
     ? `${verdict(exact.account, exact.on, exact.gaps, exact.pending, exact.unknown)}${oldWords(exact.old)}.`
@@ -129,6 +137,7 @@ export function Coverage() {
     account: isPart(part) ? part : "",
     state: ["off", "unseen", "failed"].includes(state) ? state : "",
   };
+  const allCells = `all cells${exported.account || exported.state ? " of this filter" : ""}`;
   const isExact = !state && exported.account === part;
   const columns = [
     {
@@ -136,7 +145,9 @@ export function Coverage() {
       label: "Account",
       value: (row) => row.account,
       cell: (row) =>
-        html`<a href=${link("account", [row.account])}>${row.account}</a>${nameOf(row.account) && html` <small>${nameOf(row.account)}</small>`}`,
+        html`<a href=${link("account", [row.account])}>${row.account}</a>${
+          nameOf(row.account) && html` <small>${nameOf(row.account)}</small>`
+        }`,
     },
     {
       key: "gaps",
@@ -144,7 +155,9 @@ export function Coverage() {
       number: true,
       value: (row) => row.gaps + (row.unknown && 0.5),
       cell: (row) =>
-        html`<span>${row.pending ? html`<span class="unknown">${row.gaps || "…"}</span>` : row.gaps}${row.unknown > 0 && html` <small>${count(row.unknown)} not known</small>`}</span>`,
+        html`<span>${
+          row.pending ? html`<span class="unknown">${row.gaps || "…"}</span>` : row.gaps
+        }${row.unknown > 0 && html` <small>${count(row.unknown)} not known</small>`}</span>`,
     },
     ...settings.Regions.map((region) => ({
       key: region,
@@ -161,31 +174,54 @@ export function Coverage() {
         <${RefreshButton} id="coverage-refresh" busy=${coverage.loading} run=${() => coverage.load({ fresh: true })} />
       </div>
       <${Problem} id="coverage-alert" problem=${coverage.problem} retry=${() => coverage.load()} />
-      ${coverage.time && html`<p id="coverage-summary">${count(everywhere)} of ${some(all.length, "account")} ${everywhere === 1 ? "is" : "are"} covered in every region${outdated.length > 0 && html`; ${some(outdated.length, "account")} could not be checked everywhere, and ${outdated.length === 1 ? "is" : "are"} shown as before`}.</p>`}
-      <p class="legend quiet">${[...STATES.values()].map(([sign, word, kind]) => html`<span key=${word}><span class="badge" data-kind=${kind}><span aria-hidden="true">${sign} </span>${word}</span></span>`)}</p>
-      <p class="quiet">On: a graph has its data. Off: a member or an administrator, but without data. Unseen: in no graph there that was asked.</p>
+      ${coverage.time && html`<p id="coverage-summary">${covered}${asBefore}.</p>`}
+      <p class="legend quiet">${[...STATES.values()].map(
+        ([sign, word, kind]) => html`<span key=${word}><span
+        class="badge" data-kind=${kind}><span aria-hidden="true">${sign} </span>${word}</span></span>`,
+      )}</p>
+      <p class="quiet">On: a graph has its data. Off: a member or an administrator, but without data. Unseen: in no
+        graph there that was asked.</p>
     </section>
     ${
       coverage.failures.length > 0 &&
       html`<section aria-labelledby="coverage-failures-title" id="coverage-failures">
       <h2 id="coverage-failures-title">Could not be checked</h2>
       <p class="quiet">These administrators did not answer: their members may be covered all the same.</p>
-      <${Failures} id="coverage-causes" kind="coverage" failures=${coverage.failures} reload=${() => coverage.load()} changed=${changed} />
+      <${Failures} id="coverage-causes" kind="coverage" failures=${coverage.failures} reload=${() => coverage.load()}
+        changed=${changed} />
     </section>`
     }
     <section aria-labelledby="matrix-title" id="matrix">
       <h2 id="matrix-title">Accounts and regions</h2>
       <form class="filter" onSubmit=${(event) => event.preventDefault()}>
-        <${Filter} id="coverage-find" label="Account"><input id="coverage-find" type="search" inputmode="numeric" autocomplete="off" size="16" value=${find} onInput=${(event) => adjust({ find: event.target.value })} /><//>
-        <${Filter} id="coverage-state" label="Coverage"><${Select} id="coverage-state" value=${state} any="any" choices=${CHOICES} change=${(value) => adjust({ state: value })} /><//>
+        <${Filter} id="coverage-find" label="Account"><input id="coverage-find" type="search" inputmode="numeric"
+          autocomplete="off" size="16" value=${find} onInput=${(event) => adjust({ find: event.target.value })} /><//>
+        <${Filter} id="coverage-state" label="Coverage"><${Select} id="coverage-state" value=${state} any="any"
+          choices=${CHOICES} change=${(value) => adjust({ state: value })} /><//>
       </form>
       <p class="quiet" id="coverage-shown">${words}</p>
-      ${rows.length === 0 && /^\d+$/.test(part) && !isAccount(part) && html`<p id="coverage-digits">An account id has 12 digits; this has ${count(part.length)}.</p>`}
-      ${rows.length === 0 && part && !/^\d+$/.test(part) && html`<p id="coverage-words">No account has this in its id${personal.shown ? " or name" : ""}. ${PERSONAL}</p>`}
-      ${rows.length === 0 && isAccount(part) && html`<p>Account ${part} is in no graph that was asked. <a href=${link("account", [part])}>Look at it</a></p>`}
-      <${Table} id="coverage-table" caption="Coverage of accounts, region by region" rows=${rows} rowKey=${(row) => row.account} view=${key}
+      ${
+        rows.length === 0 &&
+        /^\d+$/.test(part) &&
+        !isAccount(part) &&
+        html`<p id="coverage-digits">An account id has 12 digits; this has ${count(part.length)}.</p>`
+      }
+      ${
+        rows.length === 0 &&
+        part &&
+        !/^\d+$/.test(part) &&
+        html`<p id="coverage-words">No account has this in its id${personal.shown ? " or name" : ""}. ${PERSONAL}</p>`
+      }
+      ${
+        rows.length === 0 &&
+        isAccount(part) &&
+        html`<p>Account ${part} is in no graph that was asked. <a href=${link("account", [part])}>Look at it</a></p>`
+      }
+      <${Table} id="coverage-table" caption="Coverage of accounts, region by region" rows=${rows}
+        rowKey=${(row) => row.account} view=${key}
         columns=${columns} sort=${sortOf("-gaps", columns)} onSort=${adjustSort} />
-      <${Exports} kind="coverage" failed=${coverage.failures.length} query=${exported}>${isExact ? "this" : `all cells${exported.account || exported.state ? " of this filter" : ""}`}<//>
+      <${Exports} kind="coverage" failed=${coverage.failures.length}
+        query=${exported}>${isExact ? "this" : allCells}<//>
     </section>
   `;
 }

@@ -1,5 +1,5 @@
-// The rows that a stream of the server has: `phase` says what is known of them, and old rows stay until there are new ones.
-// A load that failed is repeated when its view is entered, and after a while in the background.
+// The rows that a stream of the server has: `phase` says what is known of them, and old rows stay until there are new
+// ones. A load that failed is repeated when its view is entered, and after a while in the background.
 //
 // idle: nobody asked. loading: the answer is under way; the rows are older ones, or those that have come so far.
 // ready: the rows are complete, as of `time`. failed: `problem` says why; the rows are what is left of older ones.
@@ -13,7 +13,7 @@ export class Dataset {
   failures = []; // the accounts and regions that could not be read
   surveyId = null; // of the latest answer
   readyAt = 0; // when that answer was complete, by the browser
-  time = null; // of when the complete rows are: the start of their survey, or of what it has kept; null if there are none
+  time = null; // of when the complete rows are: the start of their survey, or of what it has kept
   problem = null;
   progress = null; // accounts and regions that have answered, and all of them
   began = 0; // when the latest request was sent
@@ -22,8 +22,8 @@ export class Dataset {
   shown = new Map();
   list = [];
 
-  // `address(fresh)`: the path; `read(line)` returns a row; `key(row)` names it, and `owner(row)` is the account and the
-  // region that it comes from.
+  // `address(fresh)`: the path; `read(line)` returns a row; `key(row)` names it, and `owner(row)` is the account and
+  // the region that it comes from.
   // `isUnknown(row)`: whether it only says that nothing is known.
   constructor({ address, read, key, owner, isUnknown = () => false }) {
     Object.assign(this, { address, read, key, owner, isUnknown });
@@ -50,8 +50,8 @@ export class Dataset {
     this.list = null;
   }
 
-  // A view that shows the rows is entered. `other`: a dataset that is made from the same surveys, such as that of the fleet,
-  // which may have a later one already.
+  // A view that shows the rows is entered. `other`: a dataset that is made from the same surveys, such as that of the
+  // fleet, which may have a later one already.
   enter(other = null) {
     if (this.outdated && !this.loading) this.load({ fresh: true });
     else if (this.phase === "ready" && other?.readyAt > this.readyAt && other.surveyId !== this.surveyId) {
@@ -59,8 +59,8 @@ export class Dataset {
     } else if (this.phase === "idle" || this.phase === "failed") this.load({ quiet: true });
   }
 
-  // The view is left: a stream that nobody sees would take one of the few connections that a browser has to a server. The
-  // server goes on for a while, and a reader that comes back gets what it has found.
+  // The view is left: a stream that nobody sees would take one of the few connections that a browser has to a server.
+  // The server goes on for a while, and a reader that comes back gets what it has found.
   leave() {
     if (!this.loading) return;
     this.stop();
@@ -98,8 +98,8 @@ export class Dataset {
     this.retry.succeeded();
   }
 
-  // `fresh`: whether the server has to ask AWS again. `quiet`: whether a problem stays until there is an answer, and how
-  // far the latest one was.
+  // `fresh`: whether the server has to ask AWS again. `quiet`: whether a problem stays until there is an answer, and
+  // how far the latest one was.
   async load({ fresh = false, quiet = false } = {}) {
     this.stop();
     const control = (this.control = new AbortController());

@@ -1,5 +1,5 @@
-// The fleet: what needs attention, what changed, and the memberships by status in every account and region. Old numbers are
-// dimmed, and say how old they are.
+// The fleet: what needs attention, what changed, and the memberships by status in every account and region. Old numbers
+// are dimmed, and say how old they are.
 
 import { adjust, adjustSort, address, choiceOf, digitsOf, link, sortOf } from "./address.js";
 import { call } from "./api.js";
@@ -104,7 +104,8 @@ const failed = () => fleet.rows.filter((target) => target.Error);
 // Of the survey that is under way, and not of the one before.
 function progressWords() {
   const failures = fleet.answered ? failed().filter((target) => target.survey === fleet.surveyId).length : 0;
-  return `${count(fleet.progress?.Done ?? 0)} of ${count(fleet.survey.Total)} done${failures ? `, ${count(failures)} failed` : ""}`;
+  const done = `${count(fleet.progress?.Done ?? 0)} of ${count(fleet.survey.Total)} done`;
+  return failures ? `${done}, ${count(failures)} failed` : done;
 }
 
 // How many accounts there are of each kind, and their memberships, in each region.
@@ -159,21 +160,22 @@ function Attention({ totals }) {
     ${isWell && html`<p>Nothing that this survey can see.</p>`}
     <ul class="groups">
       ${statuses.map(
-        (
-          status,
-        ) => html`<li key=${status} class="group"><p><${Badge} kind="bad">${inWords(status)}<//> ${some(counts[status], "membership")}</p>
+        (status) => html`<li key=${status} class="group"><p><${Badge}
+          kind="bad">${inWords(status)}<//> ${some(counts[status], "membership")}</p>
         <a href=${link("members", [], { status, sort: "since" })}>Show which, and since when</a></li>`,
       )}
       ${
         empty > 0 &&
-        html`<li key="empty" class="group"><p><${Badge}>No graph<//> ${some(empty, "account and region", "accounts and regions")}</p>
+        html`<li key="empty"
+          class="group"><p><${Badge}>No graph<//> ${some(empty, "account and region", "accounts and regions")}</p>
         <button type="button" onClick=${showEmpty}>Show which</button></li>`
       }
     </ul>
     ${
       failures.length > 0 &&
       html`<h3 id="failures-title">Could not be checked</h3>
-      <p class="quiet">The numbers below do not count these accounts and regions, or count what was known of them before.</p>
+      <p class="quiet">The numbers below do not count these accounts and regions, or count what was known of them
+        before.</p>
       <${Failures} id="failures" kind="members" failures=${failures} reload=${() => fleet.load()} changed=${changed} />`
     }
   </section>`;
@@ -210,19 +212,45 @@ function Changes() {
   return html`<section aria-labelledby="changes-title" id="changes">
     <h2 id="changes-title">What changed since ${timestamp(found?.Since > since ? found.Since : since)} UTC</h2>
     <form class="filter" onSubmit=${(event) => event.preventDefault()}>
-      <${Filter} id="changes-since" label="Since"><${Select} id="changes-since" value=${sinceChoice()} choices=${SINCE} change=${chooseSince} /><//>
+      <${Filter} id="changes-since" label="Since"><${Select} id="changes-since" value=${sinceChoice()} choices=${SINCE}
+        change=${chooseSince} /><//>
       ${found && html`<${Button} name="seen" id="changes-seen" run=${markSeen} label="Mark as seen" />`}
     </form>
     ${trouble && html`<p class="quiet">Could not be read: ${trouble.title}.</p>`}
     ${!found && !trouble && html`<p class="quiet">Not answered yet.</p>`}
-    ${!sinceChoice() && !lastSeen() && html`<p class="quiet">You have marked nothing as seen yet: these are the changes of a day.</p>`}
-    ${found && !found.Complete && found.Since > since && html`<p class="quiet">The server's record begins only then.</p>`}
-    ${found && !found.Complete && found.Since <= since && !unseen.Targets && html`<p class="quiet">Some accounts were read for the first time since then: what changed there before is not known.</p>`}
-    ${unseen.Targets > 0 && html`<p class="warning" id="changes-unseen">${some(unseen.Accounts, "administrator")} in ${some(unseen.Regions, "region")} were not read since then: what changed there is not known, and their members are not gone.</p>`}
-    ${found?.Changes.length === 0 && html`<p>${unseen.Targets > 0 ? "No other membership changed." : "No membership changed."}</p>`}
+    ${
+      !sinceChoice() &&
+      !lastSeen() &&
+      html`<p class="quiet">You have marked nothing as seen yet: these are the changes of a day.</p>`
+    }
+    ${
+      found &&
+      !found.Complete &&
+      found.Since > since &&
+      html`<p class="quiet">The server's record begins only then.</p>`
+    }
+    ${
+      found &&
+      !found.Complete &&
+      found.Since <= since &&
+      !unseen.Targets &&
+      html`<p
+      class="quiet">Some accounts were read for the first time since then: what changed there before is not known.</p>`
+    }
+    ${
+      unseen.Targets > 0 &&
+      html`<p class="warning"
+      id="changes-unseen">${some(unseen.Accounts, "administrator")} in ${some(unseen.Regions, "region")} were not read
+        since then: what changed there is not known, and their members are not gone.</p>`
+    }
+    ${
+      found?.Changes.length === 0 &&
+      html`<p>${unseen.Targets > 0 ? "No other membership changed." : "No membership changed."}</p>`
+    }
     ${
       found?.Changes.length > 0 &&
-      html`<${Table} id="changes-table" caption="Memberships that changed, newest first" rows=${found.Changes} rowKey=${(one) => `${one.Time} ${one.AccountId} ${one.Region} ${one.MemberId}`} columns=${columns} />
+      html`<${Table} id="changes-table" caption="Memberships that changed, newest first" rows=${found.Changes}
+        rowKey=${(one) => `${one.Time} ${one.AccountId} ${one.Region} ${one.MemberId}`} columns=${columns} />
       ${found.Left > 0 && html`<p class="quiet">And ${count(found.Left)} more.</p>`}`
     }
   </section>`;
@@ -250,7 +278,8 @@ function Regions({ totals }) {
       (one) => one.pending > 0 && html`<span class="unknown">${count(one.pending)}</span>`,
     ),
   ];
-  return html`<${Table} id="regions" caption="Memberships by status and region; the last columns count accounts" rows=${[...totals.values()]} rowKey=${(one) => one.region}
+  return html`<${Table} id="regions" caption="Memberships by status and region; the last columns count accounts"
+    rows=${[...totals.values()]} rowKey=${(one) => one.region}
     columns=${columns} foot=${sumOf(totals)} />`;
 }
 
@@ -322,33 +351,44 @@ function Accounts({ totals }) {
     },
     { key: "time", label: "As of (UTC)", value: (one) => one.time, cell: (one) => timestamp(one.time) },
   ];
+  const shown = `${count(filtered.rows.length)} of ${some(rows.length, "account and region", "accounts and regions")}`;
+  const unchecked = failures ? `; ${count(failures)} of them could not be checked` : "";
   return html`<section aria-labelledby="targets-title" id="accounts">
     <h2 id="targets-title">Accounts with graphs</h2>
     <form class="filter" onSubmit=${(event) => event.preventDefault()}>
-      <${Filter} id="targets-account" label="Account"><input id="targets-account" type="search" inputmode="numeric" autocomplete="off" size="14" value=${find} onInput=${(event) => adjust({ find: event.target.value })} /><//>
-      <${Filter} id="targets-region" label="Region"><${Select} id="targets-region" value=${region} any="any" choices=${settings.Regions} change=${(value) => adjust({ region: value })} /><//>
-      <${Filter} id="targets-status" label="Status"><${Select} id="targets-status" value=${status} any="any" choices=${TARGET_STATUSES} change=${(value) => adjust({ status: value })} /><//>
+      <${Filter} id="targets-account" label="Account"><input id="targets-account" type="search" inputmode="numeric"
+        autocomplete="off" size="14" value=${find} onInput=${(event) => adjust({ find: event.target.value })} /><//>
+      <${Filter} id="targets-region" label="Region"><${Select} id="targets-region" value=${region} any="any"
+        choices=${settings.Regions} change=${(value) => adjust({ region: value })} /><//>
+      <${Filter} id="targets-status" label="Status"><${Select} id="targets-status" value=${status} any="any"
+        choices=${TARGET_STATUSES} change=${(value) => adjust({ status: value })} /><//>
     </form>
-    <p class="quiet" id="targets-shown">${count(filtered.rows.length)} of ${some(rows.length, "account and region", "accounts and regions")} that were asked${failures ? `; ${count(failures)} of them could not be checked` : ""}</p>
-    <${Table} id="targets" caption="Memberships by status, account and region" rows=${filtered.rows} rowKey=${(one) => `${one.AccountId} ${one.Region}`} view=${key}
+    <p class="quiet" id="targets-shown">${shown} that were asked${unchecked}</p>
+    <${Table} id="targets" caption="Memberships by status, account and region" rows=${filtered.rows}
+      rowKey=${(one) => `${one.AccountId} ${one.Region}`} view=${key}
       columns=${columns} sort=${sortOf("account", columns)} onSort=${adjustSort} />
-    <${Exports} kind="members" query=${{ region }} failed=${failures}>${region ? `all members in ${region}` : "all members"}<//> <${Exports} kind="failures" query=${{}}>all failures<//>
+    <${Exports} kind="members" query=${{ region }}
+      failed=${failures}>${region ? `all members in ${region}` : "all members"}<//> <${Exports} kind="failures"
+      query=${{}}>all failures<//>
   </section>`;
 }
 
 export function Fleet() {
   const totals = totalsOf();
+  const asOf = fleet.survey && timestamp(fleet.survey.StartedTime);
   say(totals);
   return html`
     <section aria-labelledby="fleet-title" id="fleet">
       <div class="bar">
         <h2 id="fleet-title">Fleet</h2>
-        <p id="fleet-count">${fleet.survey ? `${progressWords()}, as of ${timestamp(fleet.survey.StartedTime)} UTC` : "Not answered yet"}</p>
-        <progress id="fleet-progress" aria-label="Accounts and regions that are done" max=${fleet.progress?.Total || 1} value=${fleet.progress?.Done ?? 0}></progress>
+        <p id="fleet-count">${asOf ? `${progressWords()}, as of ${asOf} UTC` : "Not answered yet"}</p>
+        <progress id="fleet-progress" aria-label="Accounts and regions that are done" max=${fleet.progress?.Total || 1}
+          value=${fleet.progress?.Done ?? 0}></progress>
         <${RefreshButton} id="fleet-refresh" busy=${fleet.loading} run=${() => fleet.load({ fresh: true })} />
       </div>
       ${fleet.phase !== "ready" && html`<${Freshness} id="fleet-freshness" of=${fleet} />`}
-      <${Problem} id="fleet-alert" problem=${fleet.problem} retry=${fleet.phase === "failed" ? () => fleet.load() : null} />
+      <${Problem} id="fleet-alert" problem=${fleet.problem}
+        retry=${fleet.phase === "failed" ? () => fleet.load() : null} />
     </section>
     <${Attention} totals=${totals} />
     <section aria-labelledby="chart-title" id="overview">

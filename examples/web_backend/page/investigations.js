@@ -79,8 +79,10 @@ const COLUMNS = [
     label: "User or role",
     wide: true,
     value: (row) => entityName(row.EntityArn),
-    cell: (row) =>
-      html`<a href=${link("investigations", [row.AccountId, row.Region, row.InvestigationId], address.query)}>${entityName(row.EntityArn)}</a>`,
+    cell: ({ AccountId, Region, InvestigationId, EntityArn }) =>
+      html`<a href=${link("investigations", [AccountId, Region, InvestigationId], address.query)}>
+        ${entityName(EntityArn)}
+      </a>`,
   },
   {
     key: "severity",
@@ -191,15 +193,26 @@ function One() {
     <div class="bar">
       <h2 id="investigation-title">Investigation${found ? ` of ${entityName(found.EntityArn)}` : ""}</h2>
       <p id="investigation-status">${words}</p>
-      ${found && html`<${Button} name=${`archive ${one.path}`} id="investigation-archive" run=${archive} label=${found.State === "ARCHIVED" ? "Unarchive" : "Archive"} working="Working" />`}
+      ${
+        found &&
+        html`<${Button} name=${`archive ${one.path}`} id="investigation-archive" run=${archive}
+        label=${found.State === "ARCHIVED" ? "Unarchive" : "Archive"} working="Working" />`
+      }
       <a href=${link("investigations", [], address.query)}>Close</a>
     </div>
     <${Problem} id="investigation-alert" problem=${problem} retry=${problem && (() => read(one))} />
-    ${facts && html`<dl class="facts">${facts.map(([name, value]) => html`<dt key=${name}>${name}</dt><dd>${value}</dd>`)}</dl>`}
+    ${
+      facts &&
+      html`<dl class="facts">${facts.map(([name, value]) => html`<dt key=${name}>${name}</dt><dd>${value}</dd>`)}</dl>`
+    }
     <h3>Indicators</h3>
     ${!indicators && !problem && html`<p class="quiet">Not answered yet.</p>`}
     ${indicators?.length === 0 && html`<p class="quiet">None.</p>`}
-    ${indicators?.length > 0 && html`<${Table} id="indicators" caption="Indicators of the investigation" rows=${indicators} rowKey=${(row) => row.place} columns=${INDICATOR_COLUMNS} />`}
+    ${
+      indicators?.length > 0 &&
+      html`<${Table} id="indicators" caption="Indicators of the investigation"
+      rows=${indicators} rowKey=${(row) => row.place} columns=${INDICATOR_COLUMNS} />`
+    }
   </section>`;
 }
 
@@ -266,14 +279,22 @@ function Start() {
   }}>
     <summary>Start an investigation</summary>
     <form id="start-form" onSubmit=${submit("start", startInvestigation)}>
-      <${Field} id="start-account" label="Account"><${Select} id="start-account" value=${accountOf()} choices=${settings.Accounts} change=${(value) => edit({ account: value })} /><//>
-      <${Field} id="start-region" label="Region"><${Select} id="start-region" value=${regionOf()} choices=${settings.Regions} change=${(value) => edit({ region: value })} /><//>
-      <${Field} id="start-entity" label="ARN of the user or role"><input id="start-entity" required autocomplete="off" spellcheck="false" placeholder=${`arn:aws:iam::${accountOf()}:role/Admin`} value=${form.entity} onInput=${input("entity")} /><//>
-      <${Field} id="start-from" label="From (UTC)"><input id="start-from" type="datetime-local" required value=${form.from} onInput=${input("from")} /><//>
-      <${Field} id="start-to" label="To (UTC)"><input id="start-to" type="datetime-local" required value=${form.to} onInput=${input("to")} /><//>
-      <p class="buttons"><button type="submit" class="main" aria-disabled=${working ? "true" : null}>${working ? "Starting" : "Start"}</button></p>
+      <${Field} id="start-account" label="Account"><${Select} id="start-account" value=${accountOf()}
+        choices=${settings.Accounts} change=${(value) => edit({ account: value })} /><//>
+      <${Field} id="start-region" label="Region"><${Select} id="start-region" value=${regionOf()}
+        choices=${settings.Regions} change=${(value) => edit({ region: value })} /><//>
+      <${Field} id="start-entity" label="ARN of the user or role"><input id="start-entity" required autocomplete="off"
+        spellcheck="false" placeholder=${`arn:aws:iam::${accountOf()}:role/Admin`} value=${form.entity}
+        onInput=${input("entity")} /><//>
+      <${Field} id="start-from" label="From (UTC)"><input id="start-from" type="datetime-local" required
+        value=${form.from} onInput=${input("from")} /><//>
+      <${Field} id="start-to" label="To (UTC)"><input id="start-to" type="datetime-local" required value=${form.to}
+        onInput=${input("to")} /><//>
+      <p class="buttons"><button type="submit" class="main"
+        aria-disabled=${working ? "true" : null}>${working ? "Starting" : "Start"}</button></p>
     </form>
-    <${Problem} id="start-alert" problem=${startProblem} retry=${startProblem?.outcome_unknown && startAnew} label="It was not started: start it" />
+    <${Problem} id="start-alert" problem=${startProblem} retry=${startProblem?.outcome_unknown && startAnew}
+      label="It was not started: start it" />
   </details>`;
 }
 
@@ -312,16 +333,28 @@ export function Investigations() {
       <div class="bar">
         <h2 id="investigations-title">Investigations</h2>
         <${Freshness} id="investigations-freshness" of=${investigations} />
-        <${RefreshButton} id="investigations-refresh" busy=${investigations.loading} run=${() => investigations.load({ fresh: true })} />
+        <${RefreshButton} id="investigations-refresh" busy=${investigations.loading}
+          run=${() => investigations.load({ fresh: true })} />
       </div>
       <${Problem} id="investigations-alert" problem=${investigations.problem} retry=${() => investigations.load()} />
-      ${investigations.failures.length > 0 && html`<h3>Could not be checked</h3><${Failures} id="investigations-failures" kind="investigations" failures=${investigations.failures} reload=${() => investigations.load()} changed=${changed} />`}
+      ${
+        investigations.failures.length > 0 &&
+        html`<h3>Could not be checked</h3><${Failures}
+        id="investigations-failures" kind="investigations" failures=${investigations.failures}
+        reload=${() => investigations.load()} changed=${changed} />`
+      }
       <form class="filter" onSubmit=${(event) => event.preventDefault()}>
-        <${Filter} id="investigations-severity" label="Severity"><${Select} id="investigations-severity" value=${severity} any="any" choices=${SEVERITIES} change=${(value) => adjust({ severity: value })} /><//>
-        <${Filter} id="investigations-state" label="State"><${Select} id="investigations-state" value=${state} any="any" choices=${INVESTIGATION_STATES} change=${(value) => adjust({ state: value })} /><//>
+        <${Filter} id="investigations-severity" label="Severity"><${Select} id="investigations-severity"
+          value=${severity} any="any" choices=${SEVERITIES} change=${(value) => adjust({ severity: value })} /><//>
+        <${Filter} id="investigations-state" label="State"><${Select} id="investigations-state" value=${state} any="any"
+          choices=${INVESTIGATION_STATES} change=${(value) => adjust({ state: value })} /><//>
       </form>
-      ${isKnown(investigations) && html`<p class="quiet" id="investigations-shown">${words}${investigations.time ? "" : ", so far"}</p>`}
-      <${Table} id="investigations-table" caption="Investigations, most severe first; each links to its indicators" rows=${shown} rowKey=${(row) => `${row.AccountId} ${row.Region} ${row.InvestigationId}`} view=${key}
+      ${
+        isKnown(investigations) &&
+        html`<p class="quiet" id="investigations-shown">${words}${investigations.time ? "" : ", so far"}</p>`
+      }
+      <${Table} id="investigations-table" caption="Investigations, most severe first; each links to its indicators"
+        rows=${shown} rowKey=${(row) => `${row.AccountId} ${row.Region} ${row.InvestigationId}`} view=${key}
         columns=${COLUMNS} sort=${sortOf("severity", COLUMNS)} onSort=${adjustSort} />
       <${Exports} kind="investigations" failed=${investigations.failures.length} query=${{ severity, state }}>these<//>
       <${Start} />

@@ -87,7 +87,9 @@ export const memberColumns = () => [
     label: "Status",
     value: (one) => urgency(one.Status),
     cell: (one) =>
-      html`<${Badge} kind=${kindOf(one.Status)}>${inWords(one.Status)}<//>${one.stale && html` <small>as of ${timestamp(one.stale)}</small>`}`,
+      html`<${Badge} kind=${kindOf(one.Status)}>${inWords(one.Status)}<//>${
+        one.stale && html` <small>as of ${timestamp(one.stale)}</small>`
+      }`,
   },
   { key: "reason", label: "Reason", wide: true, value: reasonOf },
   {
@@ -148,26 +150,40 @@ export function Members() {
     }
     filtered = { from: rows, key, rows: found, accounts: new Set(found.map((one) => one.AccountId)).size };
   }
+  const allMembers = `all members${status || region ? " of this status and region" : ""}`;
+  const accounts = some(filtered.accounts, "account");
+  const shown = `${count(filtered.rows.length)} of ${some(rows.length, "membership")}, ${accounts}`;
   const columns = memberColumns();
   return html`
     <section aria-labelledby="members-title" id="members">
       <div class="bar">
         <h2 id="members-title">Members</h2>
         <${Freshness} id="members-freshness" of=${members} />
-        <button type="button" id="members-personal" onClick=${togglePersonal}>${personal.shown ? "Hide" : "Show"} names and e-mail addresses</button>
+        <button type="button" id="members-personal"
+          onClick=${togglePersonal}>${personal.shown ? "Hide" : "Show"} names and e-mail addresses</button>
         <${RefreshButton} id="members-refresh" busy=${members.loading} run=${() => members.load({ fresh: true })} />
       </div>
       <${Problem} id="members-alert" problem=${members.problem} retry=${() => members.load()} />
-      ${members.failures.length > 0 && html`<h3>Could not be checked</h3><${Failures} id="members-failures" kind="members" failures=${members.failures} reload=${() => members.load()} changed=${changed} />`}
+      ${
+        members.failures.length > 0 &&
+        html`<h3>Could not be checked</h3><${Failures} id="members-failures"
+        kind="members" failures=${members.failures} reload=${() => members.load()} changed=${changed} />`
+      }
       <form class="filter" onSubmit=${(event) => event.preventDefault()}>
-        <${Filter} id="members-find" label="Account"><input id="members-find" type="search" inputmode="numeric" autocomplete="off" size="16" value=${find} onInput=${(event) => adjust({ find: event.target.value })} /><//>
-        <${Filter} id="members-status" label="Status"><${Select} id="members-status" value=${status} any="any" choices=${STATUSES} change=${(value) => adjust({ status: value })} /><//>
-        <${Filter} id="members-region" label="Region"><${Select} id="members-region" value=${region} any="any" choices=${settings.Regions} change=${(value) => adjust({ region: value })} /><//>
+        <${Filter} id="members-find" label="Account"><input id="members-find" type="search" inputmode="numeric"
+          autocomplete="off" size="16" value=${find} onInput=${(event) => adjust({ find: event.target.value })} /><//>
+        <${Filter} id="members-status" label="Status"><${Select} id="members-status" value=${status} any="any"
+          choices=${STATUSES} change=${(value) => adjust({ status: value })} /><//>
+        <${Filter} id="members-region" label="Region"><${Select} id="members-region" value=${region} any="any"
+          choices=${settings.Regions} change=${(value) => adjust({ region: value })} /><//>
       </form>
-      ${isKnown(members) && html`<p class="quiet" id="members-shown">${count(filtered.rows.length)} of ${some(rows.length, "membership")}, ${some(filtered.accounts, "account")}${members.time ? "" : ", so far"}</p>`}
-      <${Table} id="members-table" caption="Memberships, problems first" rows=${filtered.rows} rowKey=${memberKey} view=${key} columns=${columns}
-        rowClass=${(one) => (one.stale || members.phase === "failed" ? "old" : "")} sort=${sortOf("status", columns)} onSort=${adjustSort} />
-      <${Exports} kind="members" failed=${members.failures.length} query=${{ member: isPart(part) ? part : "", status, region }}>${isPart(part) ? "these" : `all members${status || region ? " of this status and region" : ""}`}<//>
+      ${isKnown(members) && html`<p class="quiet" id="members-shown">${shown}${members.time ? "" : ", so far"}</p>`}
+      <${Table} id="members-table" caption="Memberships, problems first" rows=${filtered.rows} rowKey=${memberKey}
+        view=${key} columns=${columns}
+        rowClass=${(one) => (one.stale || members.phase === "failed" ? "old" : "")} sort=${sortOf("status", columns)}
+        onSort=${adjustSort} />
+      <${Exports} kind="members" failed=${members.failures.length}
+        query=${{ member: isPart(part) ? part : "", status, region }}>${isPart(part) ? "these" : allMembers}<//>
     </section>
     <${Graphs} has=${finder(part)} region=${region} view=${key} />
   `;
@@ -213,7 +229,13 @@ function Graphs({ has, region, view }) {
       <${RefreshButton} id="graphs-refresh" busy=${graphs.loading} run=${() => graphs.load({ fresh: true })} />
     </div>
     <${Problem} id="graphs-alert" problem=${graphs.problem} retry=${() => graphs.load()} />
-    ${graphs.time && rows.length === 0 && html`<p>${graphs.rows.length ? "No graph of these accounts and regions." : "There is no graph."}</p>`}
-    <${Table} id="graphs-table" caption="Graphs, their packages, and whether new accounts join" rows=${rows} view=${view} sort=${{ by: "account", down: false }} rowKey=${(one) => one.Arn ?? `${one.AccountId} ${one.Region}`} columns=${columns} />
+    ${
+      graphs.time &&
+      rows.length === 0 &&
+      html`<p>${graphs.rows.length ? "No graph of these accounts and regions." : "There is no graph."}</p>`
+    }
+    <${Table} id="graphs-table" caption="Graphs, their packages, and whether new accounts join" rows=${rows}
+      view=${view} sort=${{ by: "account", down: false }} rowKey=${(one) => one.Arn ?? `${one.AccountId} ${one.Region}`}
+      columns=${columns} />
   </section>`;
 }

@@ -1,5 +1,6 @@
 // The memberships by status of every account and region, updated while the survey runs: each row is replaced when its
-// account has answered. Numbers stay until there are new ones, and a failure does not take away those of an earlier survey.
+// account has answered. Numbers stay until there are new ones, and a failure does not take away those of an earlier
+// survey.
 
 import { follow } from "./api.js";
 import { Dataset } from "./dataset.js";

@@ -17,7 +17,8 @@ export const Badge = ({ kind = "plain", children }) => html`<span class="badge" 
 // disabled button would lose the focus. `name` says what it does, and to what.
 export function Button({ name, run, label, working = label, main = false, ...more }) {
   const busy = isBusy(name);
-  return html`<button type="button" class=${main ? "main" : ""} aria-disabled=${busy ? "true" : null} onClick=${() => once(name, run)} ...${more}>
+  return html`<button type="button" class=${main ? "main" : ""} aria-disabled=${busy ? "true" : null}
+    onClick=${() => once(name, run)} ...${more}>
     ${busy ? working : label}
   </button>`;
 }
@@ -40,7 +41,11 @@ export function Problem({ id, problem, retry, label = "Try again" }) {
       problem &&
       html`<p><strong>${problem.title}</strong>${problem.detail ? `: ${problem.detail}` : ""}</p>
       ${facts.length > 0 && html`<p class="quiet">${facts.join(", ")}</p>`}
-      ${problem.outcome_unknown && html`<p>AWS may have carried out the request nevertheless. ${problem.advice ?? "Check before you repeat it."}</p>`}
+      ${
+        problem.outcome_unknown &&
+        html`<p>AWS may have carried out the request
+        nevertheless. ${problem.advice ?? "Check before you repeat it."}</p>`
+      }
       ${problem.JobId && html`<p><a href=${`#onboarding/${encodeURIComponent(problem.JobId)}`}>Show that job</a></p>`}
       ${retry && html`<button type="button" onClick=${retry}>${label}</button>`}`
     }
@@ -65,10 +70,12 @@ export function Freshness({ id, of }) {
 }
 
 export const RefreshButton = ({ id, busy, run }) =>
-  html`<button type="button" id=${id} aria-disabled=${busy ? "true" : null} onClick=${() => busy || run()}>${busy ? "Refreshing" : "Refresh"}</button>`;
+  html`<button type="button" id=${id} aria-disabled=${busy ? "true" : null}
+    onClick=${() => busy || run()}>${busy ? "Refreshing" : "Refresh"}</button>`;
 
 export function Field({ id, label, hint, children }) {
-  return html`<p class="field"><label for=${id}>${label}</label>${children}${hint && html`<span class="quiet" id=${`${id}-hint`}>${hint}</span>`}</p>`;
+  return html`<p class="field"><label
+    for=${id}>${label}</label>${children}${hint && html`<span class="quiet" id=${`${id}-hint`}>${hint}</span>`}</p>`;
 }
 
 // A choice; `choices` are values, or pairs of a value and its label.
@@ -76,7 +83,9 @@ export function Select({ id, value, choices, any, change, ...more }) {
   const pairs = choices.map((one) => (Array.isArray(one) ? one : [one, one]));
   return html`<select id=${id} value=${value} onChange=${(event) => change(event.target.value)} ...${more}>
     ${any && html`<option value="" selected=${value === ""}>${any}</option>`}
-    ${pairs.map(([name, label]) => html`<option key=${name} value=${name} selected=${name === value}>${label}</option>`)}
+    ${pairs.map(
+      ([name, label]) => html`<option key=${name} value=${name} selected=${name === value}>${label}</option>`,
+    )}
   </select>`;
 }
 
@@ -105,9 +114,13 @@ export function Exports({ kind, query = {}, failed = 0, children }) {
   };
   const missing =
     failed > 0 &&
-    html`Incomplete: ${some(failed, "account and region", "accounts and regions")} could not be checked: <a href=${address("failures.csv", { kind })} download>CSV of these</a>`;
-  return html`<p class="exports quiet">Export ${children}: <a href=${address(`${kind}.csv`, query)} download>CSV</a> <a href=${address(`${kind}.ndjson`, query)} download>NDJSON</a>
-    <label><input type="checkbox" checked=${named.has(kind)} onChange=${(event) => nameFiles(kind, event.target.checked)} /> with names${kind === "members" && " and e-mail addresses"}</label> ${missing}</p>`;
+    html`Incomplete: ${some(failed, "account and region", "accounts and regions")} could not be checked: <a
+      href=${address("failures.csv", { kind })} download>CSV of these</a>`;
+  return html`<p class="exports quiet">Export ${children}: <a href=${address(`${kind}.csv`, query)} download>CSV</a> <a
+    href=${address(`${kind}.ndjson`, query)} download>NDJSON</a>
+    <label><input type="checkbox" checked=${named.has(kind)}
+      onChange=${(event) => nameFiles(kind, event.target.checked)} /> with
+        names${kind === "members" && " and e-mail addresses"}</label> ${missing}</p>`;
 }
 
 // Failures by cause: an expired key fails for 400 accounts at once, and is one problem.

@@ -116,13 +116,27 @@ async def test_a_file_waits_for_the_whole_survey(backend: Backend, sim: Detectiv
 
 
 @pytest.mark.parametrize(
-    "text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1", "\uff1d1", "\uff0b1", "\uff0d1", "\uff201"]
+    "text", ["=1+1", "+1", "-1", "@SUM(A1)", "  =1", '"=1"', "\uff1d1", "\uff0b1", "\uff0d1", "\uff201"]
 )
 def test_formulas_are_text(text: str) -> None:
     """A quote makes them text in spreadsheets."""
     assert cell(text) == f"'{text}"
     for hidden in ("\u00a0", "\u200b", "\ufeff", "\x0b", "\x00", "\u3000", "\u00a0\ufeff"):
         assert cell(hidden + text) == f"'{hidden}{text}"
+    for before in ("", "x"):
+        for separator in ";\t\r\n":
+            assert cell(f"{before}{separator}{text}") == f"{before}{separator}'{text}"
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize(
+    "name", ["x;=1+1", 'x;=HYPERLINK("http://evil.example")', 'x";"=1', "x,;=1", "x\t=1", "\t=1", "x,\r\n=1", 'x;"\n+1']
+)
+def test_no_separator_makes_a_formula(name: str, separator: str) -> None:
+    """Excel takes that of the computer's region, which is a semicolon in much of Europe."""
+    text = csv_lines([["111122223333", name, "eu-west-1"]]).decode("utf-8-sig")
+    cells = [one for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) for one in row]
+    assert not [one for one in cells if one.lstrip('" \t\r\n').startswith(("=", "+", "-", "@"))], cells
 
 
 def test_cells() -> None:

@@ -42,7 +42,8 @@ const when = (time, show = moment) => time && html`<time datetime=${time}>${show
 const tags = (pairs) => pairs.map(([name, value]) => badge(`${name}=${value}`));
 const address = (arn) => `#${new URLSearchParams({ graph: arn })}`;
 const link = (arn, { administrator, region, current }) =>
-  html`<a href=${address(arn)} aria-current=${current ? "true" : null}>${whole(`${administrator},`)} ${whole(region)}</a>`;
+  html`<a href=${address(arn)}
+    aria-current=${current ? "true" : null}>${whole(`${administrator},`)} ${whole(region)}</a>`;
 
 function statuses(counts) {
   const known = STATUSES.filter((status) => counts[status]);
@@ -180,7 +181,8 @@ function list(name, rows, view = "") {
   const isNew = newRows(name, view, rows.map(key));
   if (rows.length === 0) return html`<p class="empty">${empty}</p>`;
   const rowClass = (row) => `${row.current ? "current" : ""} ${isNew.has(key(row)) ? "new" : ""}`;
-  return html`<${Table} id=${name} caption=${caption} rows=${rows} rowKey=${key} columns=${columns} rowClass=${rowClass} view=${view} />`;
+  return html`<${Table} id=${name} caption=${caption} rows=${rows} rowKey=${key} columns=${columns} rowClass=${rowClass}
+    view=${view} />`;
 }
 
 // One page of a list. With `disabled`, a button would lose the focus; `aria-disabled` keeps it.
@@ -188,7 +190,8 @@ function paged(name, page, on, view = "") {
   const { offset, size, total, items } = page;
   const end = Math.min(offset + size, total);
   const step = (word, to, can) =>
-    html`<button type="button" aria-label=${`${word} ${name}`} aria-disabled=${can ? null : "true"} onClick=${() => can && on.turn(name, to)}>${word}</button>`;
+    html`<button type="button" aria-label=${`${word} ${name}`} aria-disabled=${can ? null : "true"}
+      onClick=${() => can && on.turn(name, to)}>${word}</button>`;
   return html`
     ${list(name, items, `${view} ${offset}`)}
     ${
@@ -205,7 +208,8 @@ function paged(name, page, on, view = "") {
 
 function section(name, heading, content) {
   const title = `${name}-title`;
-  return html`<section key=${name} aria-labelledby=${title}><h2 id=${title} tabindex="-1">${heading}</h2>${content}</section>`;
+  return html`<section key=${name} aria-labelledby=${title}><h2 id=${title}
+    tabindex="-1">${heading}</h2>${content}</section>`;
 }
 
 function span(seconds) {

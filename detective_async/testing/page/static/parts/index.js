@@ -1,7 +1,7 @@
 // What the pages take from the vendored libraries; `versions.json` has their versions, licences and checksums.
 //
-// `html` is a tagged template for elements: html`<p class=${name}>${text}</p>`. `render(html`...`, node)` shows them, and
-// changes only what differs from the last time. Text is never markup. `Table` is a table for any number of rows.
+// `html` is a tagged template for elements: html`<p class=${name}>${text}</p>`. `render(html`...`, node)` shows them,
+// and changes only what differs from the last time. Text is never markup. `Table` is a table for any number of rows.
 
 import "./environment.js";
 import htm from "./htm/htm.mjs";

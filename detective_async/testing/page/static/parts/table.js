@@ -1,14 +1,14 @@
-// A table for any number of rows. It has only the rows in the document that are in sight, keyed, so that an update changes
-// cells and never replaces them: a selection, the focus and what is under the pointer stay.
+// A table for any number of rows. It has only the rows in the document that are in sight, keyed, so that an update
+// changes cells and never replaces them: a selection, the focus and what is under the pointer stay.
 //
 //   html`<${Table} id="members" caption="Members" rows=${rows} rowKey=${(row) => row.id} columns=${columns}
 //     sort=${{ by: "name", down: false }} onSort=${(sort) => ...} />`
 //
-// `view`: the filter, where there is one, in any form: with another one, the rows are sorted anew even below the pointer.
+// `view`: the filter, in any form, if there is one: with another one, the rows are sorted anew even below the pointer.
 // `foot`: a last row that is not sorted, such as a sum.
 //
-// A column: `{ key, label, value(row), cell(row)?, number?, wide? }`. `value` is what the rows are sorted by, and what is shown
-// where there is no `cell`. `number` aligns right; `wide` is for text of any length. Without `onSort` the rows
+// A column: `{ key, label, value(row), cell(row)?, number?, wide? }`. `value` is what the rows are sorted by, and what
+// is shown where there is no `cell`. `number` aligns right; `wide` is for text of any length. Without `onSort` the rows
 // stay in the order in which they come. Nothing is shown without rows: what that means is for the page to say.
 
 import {
@@ -181,7 +181,8 @@ export class Table extends Component {
     const sorts = onSort && value;
     const direction = sort?.by === key ? (sort.down ? "descending" : "ascending") : "none";
     const change = () => onSort({ by: key, down: sort?.by === key && !sort.down });
-    return html`<th key=${key} scope="col" role="columnheader" class=${isNumber ? "number" : ""} aria-sort=${sorts ? direction : null}>
+    return html`<th key=${key} scope="col" role="columnheader" class=${isNumber ? "number" : ""}
+      aria-sort=${sorts ? direction : null}>
       ${sorts ? html`<button type="button" class="sort" onClick=${change}>${label}</button>` : label}
     </th>`;
   }
@@ -196,14 +197,16 @@ export class Table extends Component {
         ? html`<td key=${key} role="cell" class=${names} data-label=${label}>${content}</td>`
         : html`<th key=${key} scope="row" role="rowheader" class=${names} data-label=${label}>${content}</th>`;
     });
-    return html`<tr key=${rowKey(row)} role="row" class=${rowClass?.(row) ?? ""} data-index=${index} aria-rowindex=${index + 2} ref=${row === this.props.foot ? null : this.measure}>${cells}</tr>`;
+    return html`<tr key=${rowKey(row)} role="row" class=${rowClass?.(row) ?? ""} data-index=${index}
+      aria-rowindex=${index + 2} ref=${row === this.props.foot ? null : this.measure}>${cells}</tr>`;
   }
 
   // Said where not all rows are in the document: the browser's own search finds only those.
   hint() {
     if (this.rows.length <= this.few() || this.printing) return null;
     const why = "only rows near the screen are in the page, so the browser's own search misses the others.";
-    return html`<p class="quiet near">${this.props.view ? `To find a row, use the filters: ${why}` : `This table is long: ${why}`}</p>`;
+    const text = this.props.view ? `To find a row, use the filters: ${why}` : `This table is long: ${why}`;
+    return html`<p class="quiet near">${text}</p>`;
   }
 
   render({ id, caption, columns, foot }) {
@@ -214,7 +217,8 @@ export class Table extends Component {
     } else {
       this.virtual.setOptions(this.options());
       const gap = (height, key) =>
-        html`<tr key=${key} class="gap" role="presentation" aria-hidden="true"><td colspan=${columns.length} style=${{ height: `${height}px` }}></td></tr>`;
+        html`<tr key=${key} class="gap" role="presentation" aria-hidden="true"><td colspan=${columns.length}
+          style=${{ height: `${height}px` }}></td></tr>`;
       content = [];
       let end = 0;
       for (const item of this.virtual.getVirtualItems()) {
@@ -224,11 +228,13 @@ export class Table extends Component {
       }
       if (this.virtual.getTotalSize() > end) content.push(gap(this.virtual.getTotalSize() - end, "end"));
     }
-    return html`${this.hint()}<div class=${foot ? "box" : "box tall"} hidden=${this.rows.length === 0} ref=${this.box} role="group" aria-label=${caption}>
+    return html`${this.hint()}<div class=${foot ? "box" : "box tall"} hidden=${this.rows.length === 0} ref=${this.box}
+      role="group" aria-label=${caption}>
       <table id=${id} role="table" onFocusIn=${this.reveal} aria-rowcount=${this.rows.length + (foot ? 2 : 1)}>
         <caption>${caption}</caption>
         <thead role="rowgroup"><tr role="row" aria-rowindex="1">${columns.map((one) => this.heading(one))}</tr></thead>
-        <tbody role="rowgroup" ref=${this.body} onPointerEnter=${this.hold} onPointerLeave=${this.release} onFocusIn=${this.hold} onFocusOut=${() => setTimeout(this.release)}>${content}</tbody>
+        <tbody role="rowgroup" ref=${this.body} onPointerEnter=${this.hold} onPointerLeave=${this.release}
+          onFocusIn=${this.hold} onFocusOut=${() => setTimeout(this.release)}>${content}</tbody>
         ${foot && html`<tfoot role="rowgroup">${this.row(foot, this.rows.length)}</tfoot>`}
       </table>
     </div>`;
