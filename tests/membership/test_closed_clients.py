@@ -277,6 +277,9 @@ async def _closed_while_it_waits(
         hooks=inject,
     )
     apply = await _apply(sim, client, options)
+    if options is None:
+        # Otherwise it is seen at once that the graph is gone.
+        sim.set_read_lag(60, ["ListGraphs"])
     if not operation:
         time.client = client
         if fault is not None:

@@ -570,9 +570,15 @@ async def test_a_delegation_that_fails_late(client: DetectiveClient) -> None:
 
 
 @pytest.mark.parametrize("operation", ["DescribeOrganizationConfiguration", "UpdateOrganizationConfiguration"])
-@pytest.mark.parametrize("error", [DENIED, Failure(400, "ValidationException", "there is no behavior graph")])
+@pytest.mark.parametrize(
+    "error", [DENIED, Failure(400, "ValidationException", "there is no behavior graph"), Throttle()]
+)
 async def test_auto_enable_of_a_graph_that_is_not_seen_everywhere(
-    sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any], operation: str, error: Failure
+    sim: DetectiveSimulator,
+    client: DetectiveClient,
+    management: dict[str, Any],
+    operation: str,
+    error: Failure | Throttle,
 ) -> None:
     """It is waited for; that AWS denies it is believed after a while, as the permission may be missing."""
     members = evolve(management["members"], auto_enable=True)

@@ -268,7 +268,7 @@ async def test_no_graph_for_an_administrator_that_is_known_late(
 ) -> None:
     """Likewise, if STS does not say at first who that is."""
     load_world(sim, accounts=[{"id": ADMINISTRATOR}])
-    sim.inject(Fault(Failure(503), "GetCallerIdentity", count=12))
+    sim.inject(Fault(Failure(503), "GetCallerIdentity", count=60))
     options: dict[str, Any] = {"regions": [REGION], "remove": [TWO], "max_removals": 1, "timeout": 60}
     plan = await plan_membership(client, [account(ADMINISTRATOR)], **options)
     assert (plan.administrator_id, plan.actions, plan.problems) == (ADMINISTRATOR, (), ())
