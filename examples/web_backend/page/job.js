@@ -11,7 +11,7 @@ import { inWords } from "./statuses.js";
 import { announce, changed } from "./store.js";
 import { Badge, Button, Problem, count, some } from "./ui.js";
 
-let job = null; // { id, data, rows, problem, live }
+let job = null; // { id, data, rows, problem, unstopped, began }
 let stop = () => {};
 
 // The job that the address names, or none.
@@ -42,7 +42,8 @@ const accountsOf = (rows) => {
 
 function watch(id) {
   stop();
-  const mine = (job = { id, data: null, rows: [], problem: null, announced: 0, follows: true });
+  const mine = (job = { id, data: null, rows: [], problem: null, unstopped: null, announced: 0, follows: true });
+  mine.began = performance.now();
   const update = (data) => {
     mine.data = { ...mine.data, ...data };
     const { Done: done, Total: all } = mine.data;
@@ -57,6 +58,7 @@ function watch(id) {
     // Nothing comes after it, so the connection is of no interest any more.
     mine.follows = false;
     mine.problem = null;
+    mine.unstopped = null;
     update(data);
     settle(mine);
     announce(`${outcome(mine.data)[0]}. ${mine.data.Summary ?? ""}`);
@@ -115,15 +117,31 @@ function lose(mine) {
   listJobs();
 }
 
+// A problem of its own: that of the connection comes and goes meanwhile.
 async function stopJob() {
+  const mine = job;
+  mine.unstopped = null;
   try {
-    await call(path`api/onboarding/jobs/${job.id}`, { method: "DELETE" });
+    await call(path`api/onboarding/jobs/${mine.id}`, { method: "DELETE" });
   } catch (error) {
     if (!error.problem) throw error;
-    if (error.problem.status === 404) lose(job);
-    else job.problem = error.problem;
+    if (error.problem.status === 404) lose(mine);
+    else if (mine.follows) {
+      const words = [error.problem.title, error.problem.detail].filter(Boolean).join(": ");
+      const title = error.problem.outcome_unknown
+        ? "Whether the job was stopped is not known"
+        : "The job was not stopped";
+      mine.unstopped = { ...error.problem, title, detail: `${words}. Stop it again`, outcome_unknown: false };
+    }
   }
 }
+
+// What has no end yet, such as its seconds, is drawn anew.
+export const isRunning = () => job?.follows && !job.ended;
+
+// What was not looked at again after the plan is not known: it may be a member by then.
+const UNSEEN = new Set(["interrupted", "timed out"]);
+const afterOf = (one) => (one.After === null && UNSEEN.has(one.Reason) ? "not known" : inWords(one.After));
 
 const JOB_COLUMNS = [
   {
@@ -134,15 +152,18 @@ const JOB_COLUMNS = [
   },
   { key: "region", label: "Region", value: (one) => one.Region },
   { key: "before", label: "Before", value: (one) => inWords(one.Before) },
-  { key: "after", label: "After", value: (one) => inWords(one.After) },
+  { key: "after", label: "After", value: afterOf },
   { key: "done", label: "Done", wide: true, value: (one) => one.Done.join(", ") },
   { key: "problem", label: "Problem", wide: true, value: (one) => one.Problem ?? "" },
 ];
 
-function progressOf({ data, problem }) {
-  if (!data?.Total) return data || problem ? "" : "Not answered yet";
+function progressOf({ data, problem, began }) {
+  const seconds = Math.floor((performance.now() - began) / 1000);
+  const waited = seconds > 0 ? `, waiting for ${count(seconds)} s` : "";
+  if (!data) return problem ? "" : `Not answered yet${waited}`;
+  if (!data.Total) return data.State === "running" ? `None finished yet${waited}` : "";
   const failed = data.Failed ? `, ${count(data.Failed)} failed` : "";
-  return `${count(data.Done)} of ${count(data.Total)} finished${failed}`;
+  return `${count(data.Done)} of ${count(data.Total)} finished${failed}${data.State === "running" ? waited : ""}`;
 }
 
 const statusOf = (data) => {
@@ -192,6 +213,7 @@ export function Job() {
     <p id="job-status">${data.State && statusOf(data)}</p>
     <${Problem} id="job-alert" problem=${job.problem}
       retry=${job.ended && job.problem && running ? () => watch(job.id) : null} />
+    <${Problem} id="stop-alert" problem=${job.unstopped} />
     <${Problems} groups=${byProblem(job.rows)} />
     <${Left} left=${running ? 0 : notDone(job)} />
     ${

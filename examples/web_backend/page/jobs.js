@@ -1,7 +1,7 @@
 // The latest jobs, and the words for how a job goes.
 
 import { link } from "./address.js";
-import { call } from "./api.js";
+import { Failure, MALFORMED, call } from "./api.js";
 import { html } from "./parts/index.js";
 import { Retry } from "./retry.js";
 import { changed } from "./store.js";
@@ -15,20 +15,24 @@ let trouble = null;
 export const jobsRetry = new Retry();
 
 // The word and the kind for how it goes: what has failed is never "done" alone.
-export function outcome({ State, Failed = 0, Total, Ok, Regions = [] }) {
+export function outcome({ State, Failed = 0, Changed = 0, Total, Ok, Regions = [] }) {
   const bad = Failed > 0 || Ok === false || Regions.some((region) => region.Problem);
   if (State !== "done" || !bad) {
     return [Failed ? `${WORDS[State]}, ${count(Failed)} failed` : WORDS[State], Failed ? "bad" : KINDS[State]];
   }
   if (Total && Failed >= Total) {
-    return [`Failed: ${Total === 1 ? "the membership" : `all ${count(Total)} memberships`}`, "bad"];
+    // An invitation that was sent, for instance, cannot be taken back.
+    const changed = Changed ? `, after changes of ${count(Changed)}` : "";
+    return [`Failed: ${Total === 1 ? "the membership" : `all ${count(Total)} memberships`}${changed}`, "bad"];
   }
   return [Failed ? `Done, ${count(Failed)} failed` : "Done, with problems", "bad"];
 }
 
 export async function listJobs() {
   try {
-    ({ Jobs: jobs } = await call("api/onboarding/jobs"));
+    const answer = await call("api/onboarding/jobs");
+    if (!Array.isArray(answer?.Jobs)) throw new Failure(MALFORMED);
+    jobs = answer.Jobs;
     trouble = null;
     jobsRetry.succeeded();
   } catch (error) {

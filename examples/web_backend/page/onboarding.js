@@ -3,16 +3,18 @@
 import { address } from "./address.js";
 import { settings } from "./data.js";
 import { administratorOf, earlier, edit, form, lineCount, prefill, putBack } from "./form.js";
-import { Job, showJob } from "./job.js";
+import { Job, isRunning, showJob } from "./job.js";
 import { Jobs, jobsRetry, listJobs } from "./jobs.js";
 import { html } from "./parts/index.js";
-import { Plan, makePlan, problems, showPlan } from "./plan.js";
+import { Plan, cancelPlan, makePlan, problems, secondsOfPlan, showPlan } from "./plan.js";
 import { isBusy } from "./store.js";
-import { Field, Problem, Select, some, submit } from "./ui.js";
+import { Field, Problem, Select, count, some, submit } from "./ui.js";
 
 export function tryAgain() {
   if (jobsRetry.isDue()) listJobs();
 }
+
+export const isLoading = () => isRunning() || secondsOfPlan() !== null;
 
 export function show([id]) {
   if (address.query.accounts) prefill(address.query);
@@ -54,6 +56,7 @@ const Earlier = () =>
 
 export function Onboarding() {
   const working = isBusy("plan");
+  const seconds = secondsOfPlan();
   return html`
     <section aria-labelledby="onboarding-title" id="onboarding">
       <h2 id="onboarding-title">Onboarding</h2>
@@ -81,6 +84,11 @@ export function Onboarding() {
           <button type="submit" class="main" id="plan-make" aria-disabled=${working ? "true" : null}>
             ${working ? "Making the plan" : "Show the plan"}
           </button>
+          ${
+            seconds !== null &&
+            html`<button type="button" id="plan-cancel" onClick=${cancelPlan}>Cancel</button>
+              <span class="quiet" id="plan-seconds">for ${count(seconds)} s</span>`
+          }
           ${
             settings.Example &&
             !form.csv.trim() &&

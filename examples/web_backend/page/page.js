@@ -132,7 +132,7 @@ start(document.getElementById("page"), () => html`<${Page} />`, failed);
 loadAll();
 // What has not been answered for a while says so.
 setInterval(() => {
-  if (anyLoading() || account.isLoading()) changed();
+  if (anyLoading() || account.isLoading() || onboarding.isLoading()) changed();
   if (settings.known) VIEWS.get(address.view)?.[0].tryAgain();
   else if (settingsRetry.isDue()) loadAll();
 }, 1000);

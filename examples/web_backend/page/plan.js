@@ -14,6 +14,7 @@ import { Button, Problem, count, some } from "./ui.js";
 
 let plan = null; // the answer, and under `form` what it was asked with
 export const problems = { plan: null, apply: null };
+let making = null; // { control, began }, while a plan is made
 
 const isEdited = () => plan !== null && plan.form !== asSent();
 whenEdited((before) => {
@@ -37,13 +38,18 @@ export async function makePlan() {
     problems.plan = { title: "Choose at least one region", detail: "", parameter: "Regions" };
     return;
   }
+  making = { control: new AbortController(), began: performance.now() };
+  const { signal } = making.control;
   try {
-    take(await call("api/onboarding/plans", { method: "POST", body, limit: "Plan" }), sent.form);
+    take(await call("api/onboarding/plans", { method: "POST", body, limit: "Plan", signal }), sent.form);
   } catch (error) {
+    if (signal.aborted) return;
     if (!error.problem) throw error;
     // A plan changes nothing, so nothing can have been carried out.
     problems.plan = { ...error.problem, outcome_unknown: false };
     return;
+  } finally {
+    making = null;
   }
   draw();
   if (placeNow() === sent.from) focusOn("plan");
@@ -55,6 +61,16 @@ export async function makePlan() {
     });
   }
 }
+
+// The server gives it up as soon as nobody waits for it.
+export function cancelPlan() {
+  making?.control.abort();
+  document.getElementById("plan-make").focus();
+  announce("The plan was cancelled.");
+}
+
+// For how long a plan has been in the making, in seconds; null if none is.
+export const secondsOfPlan = () => making && Math.floor((performance.now() - making.began) / 1000);
 
 function take(answer, sent) {
   plan = { ...answer, form: sent };
