@@ -7,7 +7,7 @@ import { draw, recall, remember, wantFocus } from "./store.js";
 // `off`: the regions that are not wanted, so that a new region is. `leftLines`: the lines that a job has left.
 const EMPTY = { administrator: "", off: [], csv: "", leftLines: [] };
 export const form = recall("onboarding", EMPTY);
-export let earlier = recall("onboarding-earlier", { form: null }).form; // typed before a link filled in the form
+export let earlier = recall("onboarding-earlier", { forms: [] }).forms; // typed before links filled in the form
 let edited = () => {};
 
 export const regionsOf = () => settings.Regions.filter((region) => !form.off.includes(region));
@@ -51,7 +51,7 @@ export function prefill({ accounts, regions = "", administrator = "" }) {
   adjust({ accounts: null, regions: null, administrator: null });
   if (!csv) return;
   // Only what was typed, and not what another link has filled in.
-  if (form.csv.trim() && ![csv, form.prefilled].includes(form.csv.trim())) putAside({ ...form });
+  if (form.csv.trim() && ![csv, form.prefilled].includes(form.csv.trim())) putAside([...earlier, { ...form }]);
   const wanted = regions.split(",").filter((region) => settings.Regions.includes(region));
   const off = wanted.length ? settings.Regions.filter((region) => !wanted.includes(region)) : [];
   edit({ csv, prefilled: csv, off, administrator: settings.Accounts.includes(administrator) ? administrator : "" });
@@ -63,12 +63,12 @@ export function prefill({ accounts, regions = "", administrator = "" }) {
 
 function putAside(found) {
   earlier = found;
-  remember("onboarding-earlier", { form: earlier });
+  remember("onboarding-earlier", { forms: earlier });
 }
 
 export function putBack() {
-  const found = earlier;
-  putAside(null);
+  const found = earlier.at(-1);
+  putAside(earlier.slice(0, -1));
   edit(found);
   document.getElementById("plan-csv").focus();
 }

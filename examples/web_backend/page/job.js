@@ -7,17 +7,22 @@ import { outdate } from "./data.js";
 import { listJobs, outcome } from "./jobs.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
+import { Retry } from "./retry.js";
 import { inWords } from "./statuses.js";
 import { announce, changed } from "./store.js";
 import { Badge, Button, Problem, count, some } from "./ui.js";
 
 let job = null; // { id, data, rows, problem, unstopped, began }
 let stop = () => {};
+// A server that goes down ends the stream itself, so that the browser does not reconnect.
+export const jobRetry = new Retry();
+export const watchAgain = () => watch(job.id, job.data);
 
 // The job that the address names, or none.
 export function showJob(id) {
   if (!id) {
     stop();
+    jobRetry.succeeded();
     job = null;
   } else if (id !== job?.id) watch(id);
 }
@@ -40,9 +45,10 @@ const accountsOf = (rows) => {
   return ids.slice(0, MANY).join(", ") + (ids.length > MANY ? ` and ${count(ids.length - MANY)} more` : "");
 };
 
-function watch(id) {
+function watch(id, known = null) {
   stop();
-  const mine = (job = { id, data: null, rows: [], problem: null, unstopped: null, announced: 0, follows: true });
+  jobRetry.due = Infinity;
+  const mine = (job = { id, data: known, rows: [], problem: null, unstopped: null, announced: 0, follows: true });
   mine.began = performance.now();
   const update = (data) => {
     mine.data = { ...mine.data, ...data };
@@ -88,12 +94,16 @@ function watch(id) {
       changed();
     },
     connected() {
+      jobRetry.succeeded();
       mine.problem = null;
       changed();
     },
     ended(problem) {
       if (problem?.status === 404) lose(mine);
-      else if (problem) mine.problem = problem;
+      else if (problem) {
+        mine.problem = problem;
+        jobRetry.failed();
+      }
       mine.ended = true;
       changed();
     },

@@ -3,7 +3,7 @@
 import { address } from "./address.js";
 import { settings } from "./data.js";
 import { administratorOf, earlier, edit, form, lineCount, prefill, putBack } from "./form.js";
-import { Job, isRunning, showJob } from "./job.js";
+import { Job, isRunning, jobRetry, showJob, watchAgain } from "./job.js";
 import { Jobs, jobsRetry, listJobs } from "./jobs.js";
 import { html } from "./parts/index.js";
 import { Plan, cancelPlan, makePlan, problems, secondsOfPlan, showPlan } from "./plan.js";
@@ -12,6 +12,7 @@ import { Field, Problem, Select, count, some, submit } from "./ui.js";
 
 export function tryAgain() {
   if (jobsRetry.isDue()) listJobs();
+  if (jobRetry.isDue()) watchAgain();
 }
 
 export const isLoading = () => isRunning() || secondsOfPlan() !== null;
@@ -47,12 +48,14 @@ const Left = () =>
     form.leftLines.length === 1 ? "is" : "are"
   } not done: correct what is wrong, and show the plan again.</p>`;
 
-const Earlier = () =>
-  earlier &&
-  html`<p class="field" id="plan-earlier">The form is for this account alone; your earlier list of ${some(
-    lineCount(earlier.csv),
+function Earlier() {
+  if (!earlier.length) return null;
+  const more = earlier.length > 1 ? `, and ${some(earlier.length - 1, "list")} before it,` : "";
+  return html`<p class="field" id="plan-earlier">The form is for this account alone; your earlier list of ${some(
+    lineCount(earlier.at(-1).csv),
     "line",
-  )} is put aside. <button type="button" onClick=${putBack}>Put it back</button></p>`;
+  )}${more} is put aside. <button type="button" onClick=${putBack}>Put it back</button></p>`;
+}
 
 export function Onboarding() {
   const working = isBusy("plan");

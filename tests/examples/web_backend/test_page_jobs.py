@@ -110,3 +110,31 @@ async def test_a_list_of_jobs_that_is_none_is_a_problem(url: str, page: Page, ap
     api.answers["onboarding/jobs"] = value(body)
     await page.goto(f"{url}/#onboarding")
     await expect(page.locator("#jobs-alert")).to_contain_text("The response cannot be read")
+
+
+async def test_a_job_of_a_server_that_went_down_is_asked_for_again(url: str, page: Page, api: PageApi) -> None:
+    """It does not run for ever: the server that comes after it does not know it."""
+    down = ("error", {"title": "Service Unavailable", "detail": "The server is going down."})
+    api.answers[f"onboarding/jobs/{JOB_ID}/events"] = job_events(("begin", job()), down)
+    await page.goto(f"{url}/#onboarding/{JOB_ID}")
+    await expect(page.locator("#job-alert")).to_contain_text("going down")
+    api.answers[f"onboarding/jobs/{JOB_ID}/events"] = problem(404, "Not Found")
+    await expect(page.locator("#job-status .badge")).to_have_text("Interrupted", timeout=20_000)
+    await expect(page.locator("#job-stop")).to_have_count(0)
+
+
+async def test_each_list_that_was_put_aside_comes_back(url: str, page: Page) -> None:
+    """Also the first one, once the line of an account was completed before the next account was wanted."""
+    await page.goto(f"{url}/#onboarding")
+    box = page.get_by_label("Accounts, one per line")
+    await box.fill("111111111111,a@example.com\n222222222222,b@example.com")
+    await page.goto(f"{url}/#onboarding?accounts={ACCOUNT}")
+    await expect(box).to_have_value(f"{ACCOUNT},")
+    await box.fill(f"{ACCOUNT},root@example.com")
+    await page.goto(f"{url}/#onboarding?accounts=555566667777")
+    await expect(page.locator("#plan-earlier")).to_contain_text("list of 1 line, and 1 list before it, is put aside")
+    await page.get_by_role("button", name="Put it back").click()
+    await expect(box).to_have_value(f"{ACCOUNT},root@example.com")
+    await page.get_by_role("button", name="Put it back").click()
+    await expect(box).to_have_value("111111111111,a@example.com\n222222222222,b@example.com")
+    await expect(page.locator("#plan-earlier")).to_have_count(0)
