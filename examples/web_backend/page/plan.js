@@ -10,7 +10,7 @@ import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
 import { inWords } from "./statuses.js";
 import { announce, changed, draw, focusOn, notify, recall, remember } from "./store.js";
-import { Button, Problem, count, some } from "./ui.js";
+import { Button, Problem, count, some, timestamp } from "./ui.js";
 
 let plan = null; // the answer, and under `form` what it was asked with
 export const problems = { plan: null, apply: null };
@@ -233,6 +233,7 @@ export function Plan() {
   const skipped = lines ? `, without the ${lines === 1 ? "invalid line" : invalid}` : "";
   return html`<section aria-labelledby="plan-title" id="plan" class=${edited ? "outdated" : ""}>
     <h2 id="plan-title">Plan for administrator ${plan.AdministratorId}</h2>
+    ${plan.CreatedTime && html`<p id="plan-time">As of ${timestamp(plan.CreatedTime)} UTC</p>`}
     <p id="plan-of">${contentsOf(accounts, regions)}</p>
     ${edited && !isOver && html`<${Outdated} />`}
     <p id="plan-summary">${summaryOf(plan, accounts)}</p>

@@ -12,7 +12,8 @@ from support.browser import BROWSER_MARKS
 from support.page_api import ADMINISTRATORS, REGIONS, TIME, Answer, PageApi, problem, silence, value
 
 pytestmark = BROWSER_MARKS
-ACCOUNT, JOB_ID = "444455556666", "c" * 32
+ACCOUNT, PLAN_ID, JOB_ID = "444455556666", "b" * 32, "c" * 32
+_LISTS = ("AccountIds", "Regions", "Lines", "Actions", "Problems", "Notes")
 
 
 def job(**more: Any) -> dict[str, Any]:
@@ -69,6 +70,14 @@ async def test_a_stop_that_was_not_sent_says_so(url: str, page: Page, api: PageA
     api.answers[f"onboarding/jobs/{JOB_ID}/events"] = job_events(("begin", job()), ended)
     await expect(page.locator("#job-status .badge")).to_have_text("Stopped")
     await expect(page.locator("#stop-alert")).to_be_empty()
+
+
+async def test_a_plan_has_a_time(url: str, page: Page, api: PageApi) -> None:
+    """One that was left open is as old as what it has read."""
+    answer: dict[str, Any] = {"PlanId": PLAN_ID, "AdministratorId": ADMINISTRATORS[0], "CreatedTime": TIME, "Text": ""}
+    api.answers[f"onboarding/plans/{PLAN_ID}"] = value(answer | {key: [] for key in _LISTS})
+    await page.goto(f"{url}/#onboarding?plan={PLAN_ID}")
+    await expect(page.locator("#plan-time")).to_have_text(f"As of {TIME[:10]} {TIME[11:16]} UTC")
 
 
 async def test_a_job_says_for_how_long_it_is_waited_for(url: str, page: Page, api: PageApi) -> None:
