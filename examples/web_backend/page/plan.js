@@ -136,9 +136,14 @@ async function applyPlan() {
 function costs(actions) {
   const number = (...kinds) => actions.filter((one) => kinds.includes(one.Kind)).length;
   const [mails, graphs] = [number("invite", "reinvite"), number("create graph")];
+  const members = number("accept", "enable member", "start monitoring");
+  const packages = number("start packages");
   const each = mails === 1 ? "" : "for each of them, ";
   return [
     mails > 0 && `${some(mails, "invitation")}: ${each}the root user of the account gets an e-mail.`,
+    members > 0 &&
+      `${some(members, "membership becomes", "memberships become")} active: the data of each is billed by volume.`,
+    packages > 0 && `${some(packages, "start")} of data source packages: each account pays for the new data by volume.`,
     graphs > 0 && `${some(graphs, "new graph")}: its members pay for their data once the free trial is over.`,
   ].filter(Boolean);
 }

@@ -72,12 +72,18 @@ async def test_a_stop_that_was_not_sent_says_so(url: str, page: Page, api: PageA
     await expect(page.locator("#stop-alert")).to_be_empty()
 
 
-async def test_a_plan_has_a_time(url: str, page: Page, api: PageApi) -> None:
-    """One that was left open is as old as what it has read."""
+async def test_a_plan_has_a_time_and_a_price(url: str, page: Page, api: PageApi) -> None:
+    """One that was left open is as old as what it has read; not only new graphs cost something."""
     answer: dict[str, Any] = {"PlanId": PLAN_ID, "AdministratorId": ADMINISTRATORS[0], "CreatedTime": TIME, "Text": ""}
-    api.answers[f"onboarding/plans/{PLAN_ID}"] = value(answer | {key: [] for key in _LISTS})
+    action = {"Region": REGIONS[0], "Reason": None, "Detail": None}
+    kinds = ("accept", "enable member", "start monitoring", "start packages", "accept")
+    actions = [{**action, "Kind": kind, "AccountId": f"{number:012}"} for number, kind in enumerate(kinds)]
+    answer |= {key: [] for key in _LISTS} | {"Actions": actions}
+    api.answers[f"onboarding/plans/{PLAN_ID}"] = value(answer)
     await page.goto(f"{url}/#onboarding?plan={PLAN_ID}")
     await expect(page.locator("#plan-time")).to_have_text(f"As of {TIME[:10]} {TIME[11:16]} UTC")
+    await expect(page.locator("#plan")).to_contain_text("4 memberships become active: the data of each is billed")
+    await expect(page.locator("#plan")).to_contain_text("1 start of data source packages: each account pays")
 
 
 async def test_a_job_says_for_how_long_it_is_waited_for(url: str, page: Page, api: PageApi) -> None:
