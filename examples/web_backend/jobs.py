@@ -113,7 +113,7 @@ class Job:
         self._state = "running"
         self._is_ok: bool | None = None
         self._progress: ProgressEvent | None = None
-        self._counts: dict[str, int | None] = {"Done": 0, "Failed": 0, "Total": None}
+        self._counts: dict[str, int | None] = {"Done": 0, "Failed": 0, "Changed": 0, "Total": None}
         self._summary: dict[str, Any] = {}
         self._ended = ended
         self._task = asyncio.create_task(self._run(draft.plan, timeout), name=f"onboarding job {self.id}")
@@ -174,8 +174,16 @@ class Job:
             self._end("failed", Error={"title": "Internal Server Error", "detail": "See the server's log."})
 
     def _record(self, progress: ProgressEvent) -> None:
+        if self._task.cancelling():
+            # A stop ends what is unfinished, which is no progress, and no failure.
+            return
         before, self._progress = self._progress, progress
-        self._counts = {"Done": progress.done, "Failed": progress.failed, "Total": progress.total}
+        self._counts = {
+            **self._counts,
+            "Done": progress.done,
+            "Failed": progress.failed,
+            "Total": progress.total,
+        }
         total = progress.total or 1
         # An event for each row would be too many for a large list.
         if before is None or before.done * _STEPS // total != progress.done * _STEPS // total:
@@ -280,9 +288,14 @@ def _drop_oldest(entries: dict[str, Any], candidates: list[str], most: int) -> N
 
 
 def _counts(report: MembershipReport) -> dict[str, int | None]:
-    """Return how many memberships have ended, and failed; what a stop has interrupted has not."""
+    """Return how many memberships have ended, failed, and were changed; what a stop has interrupted has not ended."""
     ended = [row for row in report.rows if row.reason != Reason.INTERRUPTED]
-    return {"Done": len(ended), "Failed": sum(row.problem is not None for row in ended), "Total": len(report.rows)}
+    return {
+        "Done": len(ended),
+        "Failed": sum(row.problem is not None for row in ended),
+        "Changed": sum(bool(row.done) for row in report.rows),
+        "Total": len(report.rows),
+    }
 
 
 def _summary(report: MembershipReport) -> dict[str, Any]:

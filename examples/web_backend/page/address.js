@@ -1,5 +1,5 @@
-// The fragment of the address has the whole state of a view: #view/id/id?name=value. It is input like any other, so every
-// part is checked before it is used.
+// The fragment of the address has the whole state of a view: #view/id/id?name=value. It is input like any other, so
+// every part is checked before it is used.
 
 import { changed, focusOnArrival } from "./store.js";
 

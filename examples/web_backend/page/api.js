@@ -1,5 +1,5 @@
-// Requests to the server. Every error is a Failure with a problem (RFC 9457), and nothing waits for ever: the server says
-// after how long it may be given up, and until then the reader is told how long it has been.
+// Requests to the server. Every error is a Failure with a problem (RFC 9457), and nothing waits for ever: the server
+// says after how long it may be given up, and until then the reader is told how long it has been.
 
 // In seconds: `Silence` for a stream that says nothing, `Answer` for a document, `Plan` for a plan.
 const limits = { Silence: 15, Answer: 15, Plan: 15 }; // until the settings are known
@@ -141,8 +141,8 @@ export async function* pages(address, name) {
 const SLICE = 10; // milliseconds
 const breath = () => new Promise((resolve) => setTimeout(resolve));
 
-// The values of an NDJSON stream. The first line is `{"Begin": ...}`: a body without it is not the server's. The last one
-// is `{"End": ...}`, which is returned: a body without it was cut off.
+// The values of an NDJSON stream. The first line is `{"Begin": ...}`: a body without it is not the server's. The last
+// one is `{"End": ...}`, which is returned: a body without it was cut off.
 export async function* lines(address, { signal }) {
   const watch = watchdog(limits.Silence, signal);
   try {

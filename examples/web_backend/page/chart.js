@@ -16,7 +16,8 @@ export const Legend = ({ statuses }) => html`<div class="legend" aria-hidden="tr
 // `totals`: region -> `{ counts, answered }`.
 export function Chart({ totals }) {
   const most = Math.max(1, ...[...totals.values()].map((one) => total(one.counts)));
-  return html`<svg id="chart" role="img" aria-labelledby="chart-title" aria-describedby="chart-text" height=${totals.size * ROW}>
+  return html`<svg id="chart" role="img" aria-labelledby="chart-title" aria-describedby="chart-text"
+    height=${totals.size * ROW}>
     ${[...totals].map(([region, { counts, answered }], index) => {
       let before = 0;
       return html`<g key=${region} data-region=${region} transform=${`translate(0 ${index * ROW})`}>
@@ -26,7 +27,8 @@ export function Chart({ totals }) {
         ${ALL.map(([status, word]) => {
           const start = before;
           before += counts[status];
-          return html`<rect key=${status} data-status=${status} data-count=${counts[status]} y=${LABEL} height=${BAR} x=${`${(start / most) * 100}%`} width=${`${(counts[status] / most) * 100}%`}>
+          return html`<rect key=${status} data-status=${status} data-count=${counts[status]} y=${LABEL} height=${BAR}
+            x=${`${(start / most) * 100}%`} width=${`${(counts[status] / most) * 100}%`}>
             <title>${`${region}, ${word}: ${count(counts[status])}`}</title>
           </rect>`;
         })}

@@ -22,6 +22,7 @@ const COLUMNS = [
     cell: (one) => html`<code>${one.Failure.request_id ?? ""}</code>`,
   },
 ];
+const inFull = ({ title, detail }) => `${title}${detail ? `: ${detail}` : ""}`;
 const opened = new Set();
 const trouble = new Map(); // cause -> why it could not be asked again
 
@@ -47,13 +48,21 @@ export function Failures({ id, kind, failures, reload, changed, ask = (cause) =>
       };
       return html`<li key=${cause}>
         <div class="group">
-          <p><strong class="badge" data-kind="bad">${cause}</strong> ${some(accounts.size, "account")} in ${some(regions.size, "region")}: ${first.title}${first.detail ? `: ${first.detail}` : ""}</p>
-          <${Button} name=${`ask ${kind} ${cause}`} run=${() => again(cause)} label="Ask these again" working="Asking again" aria-label=${`Ask these again: ${cause}`} />
+          <p><strong class="badge" data-kind="bad">${cause}</strong> ${some(accounts.size, "account")} in ${some(
+            regions.size,
+            "region",
+          )}: ${inFull(first)}</p>
+          <${Button} name=${`ask ${kind} ${cause}`} run=${() => again(cause)} label="Ask these again"
+            working="Asking again" aria-label=${`Ask these again: ${cause}`} />
         </div>
-        ${trouble.has(cause) && html`<p role="alert">${trouble.get(cause).title}${trouble.get(cause).detail ? `: ${trouble.get(cause).detail}` : ""}</p>`}
+        ${trouble.has(cause) && html`<p role="alert">${inFull(trouble.get(cause))}</p>`}
         <details open=${opened.has(cause)} onToggle=${toggle}>
           <summary>${some(targets.length, "account and region", "accounts and regions")}</summary>
-          ${opened.has(cause) && html`<${Table} id=${`${id}-${cause}`} caption=${`Failures: ${cause}`} rows=${targets} rowKey=${(one) => `${one.AccountId} ${one.Region}`} columns=${COLUMNS} />`}
+          ${
+            opened.has(cause) &&
+            html`<${Table} id=${`${id}-${cause}`} caption=${`Failures: ${cause}`} rows=${targets}
+              rowKey=${(one) => `${one.AccountId} ${one.Region}`} columns=${COLUMNS} />`
+          }
         </details>
       </li>`;
     })}

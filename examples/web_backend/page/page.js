@@ -86,19 +86,26 @@ function ignoreStrayClick(event) {
 
 function View() {
   if (!settings.known) {
-    return html`<section aria-labelledby="wait-title" id="wait"><h2 id="wait-title">${address.title}</h2><p>${settings.problem ? "The accounts and regions are not known." : "Not answered yet."}</p></section>`;
+    return html`<section aria-labelledby="wait-title" id="wait">
+      <h2 id="wait-title">${address.title}</h2>
+      <p>${settings.problem ? "The accounts and regions are not known." : "Not answered yet."}</p>
+    </section>`;
   }
   const view = VIEWS.get(address.view)?.[1];
   if (view) return html`<${view} />`;
   return html`<section aria-labelledby="unknown-title" id="unknown"><h2 id="unknown-title">Not found</h2>
-    <p>This address names nothing on this page: an id in it is malformed, or incomplete. <a href=${link("fleet")}>To the fleet</a></p></section>`;
+    <p>This address names nothing on this page: an id in it is malformed, or incomplete. <a
+      href=${link("fleet")}>To the fleet</a></p></section>`;
 }
 
 const Page = () => html`
   <a class="skip" href="#main">Skip to the content</a>
   <header>
     <h1>Detective</h1>
-    <nav aria-label="Views">${LINKS.map(([view, title]) => html`<a key=${view} href=${link(view)} aria-current=${address.view === view ? "page" : null}>${title}</a>`)}</nav>
+    <nav aria-label="Views">${LINKS.map(
+      ([view, title]) =>
+        html`<a key=${view} href=${link(view)} aria-current=${address.view === view ? "page" : null}>${title}</a>`,
+    )}</nav>
     <form role="search" onSubmit=${find}>
       <label class="hidden" for="find">Find an account</label>
       <input id="find" name="find" type="search" autocomplete="off" placeholder="Account id" size="16" />
@@ -107,7 +114,11 @@ const Page = () => html`
   </header>
   <main id="main" tabindex="-1">
     <${Problem} id="alert" problem=${settings.problem} retry=${settings.problem && askForSettings} />
-    <p role="status" id="notice">${notice && html`${notice.text} <a href=${notice.href}>${notice.label}</a> <button type="button" onClick=${() => notify(null)}>Dismiss</button>`}</p>
+    <p role="status" id="notice">${
+      notice &&
+      html`${notice.text} <a href=${notice.href}>${notice.label}</a> <button type="button"
+        onClick=${() => notify(null)}>Dismiss</button>`
+    }</p>
     <${broken === address.view ? Broken : View} key=${address.view} />
   </main>
 `;
@@ -121,7 +132,7 @@ start(document.getElementById("page"), () => html`<${Page} />`, failed);
 loadAll();
 // What has not been answered for a while says so.
 setInterval(() => {
-  if (anyLoading() || account.isLoading()) changed();
+  if (anyLoading() || account.isLoading() || onboarding.isLoading()) changed();
   if (settings.known) VIEWS.get(address.view)?.[0].tryAgain();
   else if (settingsRetry.isDue()) loadAll();
 }, 1000);

@@ -37,7 +37,8 @@ export function add(sum, counts) {
 
 export const total = (counts) => Object.values(counts).reduce((sum, one) => sum + one, 0);
 
-// The cells of the coverage matrix: state -> its sign, its label, and its kind. The sign tells them apart without colours.
+// The cells of the coverage matrix: state -> its sign, its label, and its kind. The sign tells them apart without
+// colours.
 export const STATES = new Map([
   ["on", ["✓", "on", "good"]],
   ["off", ["!", "off", "bad"]],

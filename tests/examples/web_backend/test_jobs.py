@@ -270,6 +270,9 @@ async def test_a_job_is_stopped(backend: Backend, sim: DetectiveSimulator) -> No
     # What a stop has interrupted has not failed.
     assert (stopped["Total"], stopped["Done"]) == (len(rows_of(events)), len(rows_of(events)) - len(left))
     assert stopped["Failed"] <= stopped["Done"]
+    assert stopped["Changed"] == sum(bool(row["Done"]) for row in rows_of(events))
+    # Nor has it been counted as progress meanwhile.
+    assert all(event.data["Failed"] == 0 for event in events if event.name == "progress")
     await check_stopped(sim)
 
 
