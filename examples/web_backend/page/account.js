@@ -1,7 +1,7 @@
 // One account everywhere: is it covered, where is it a member, and what can be done.
 
 import { address, link } from "./address.js";
-import { call, path } from "./api.js";
+import { Failure, MALFORMED, call, path } from "./api.js";
 import { Cell, oldWords, verdict } from "./coverage.js";
 import { accounts, askAgain, nameOf, personal, settings } from "./data.js";
 import { Failures } from "./failures.js";
@@ -66,6 +66,7 @@ async function load(id, { fresh = false, quiet = false } = {}) {
         signal,
       });
       if (left()) return;
+      if (!isWhole(found)) throw new Failure(MALFORMED);
       // What is known stays until all of it can be replaced; what could not be checked since is old, as in the matrix.
       if (!known?.Complete) known = found;
       else if (found.Complete) known = { ...found, Coverage: found.Coverage.map((cell) => keepKnown(cell, known)) };
@@ -87,6 +88,9 @@ async function load(id, { fresh = false, quiet = false } = {}) {
   }
   changed();
 }
+
+// An answer of another shape would be asked for again without end, since it is never complete.
+const isWhole = (found) => Array.isArray(found?.Coverage) && Array.isArray(found.Memberships);
 
 function keepKnown(cell, { Coverage, CoverageAsOf }) {
   const before = Coverage.find((one) => one.Region === cell.Region);
@@ -210,7 +214,7 @@ export function Account() {
         known?.MembershipsAsOf &&
         html`<p class="quiet" id="memberships-freshness">As of ${timestamp(known.MembershipsAsOf)} UTC</p>`
       }
-      ${!known && html`<p class="quiet">Not answered yet.</p>`}
+      ${!known && html`<p class="quiet">${phase === "failed" ? "Could not be read." : "Not answered yet."}</p>`}
       ${
         known &&
         memberships.length === 0 &&

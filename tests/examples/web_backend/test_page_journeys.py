@@ -1170,3 +1170,54 @@ async def test_problems_that_differ_by_their_account_are_one(url: str, page: Pag
     await expect(page.locator("#job-problems")).to_contain_text(
         "600 memberships: cannot assume arn:aws:iam::(account):role/Onboarding."
     )
+
+
+async def test_an_account_of_another_shape_is_a_problem(url: str, page: Page, api: PageApi) -> None:
+    """It is not asked for again and again, and no part of the view waits for it."""
+    api.answers[f"accounts/{ACCOUNT}"] = value({"Jobs": 5, "Regions": "x"})
+    await page.goto(f"{url}/#account/{ACCOUNT}")
+    await expect(page.locator("#account-alert")).to_contain_text("The response cannot be read")
+    await expect(page.locator("#memberships")).to_contain_text("Could not be read.")
+    await expect(page.locator("#memberships")).not_to_contain_text("Not answered yet")
+
+
+@pytest.mark.usefixtures("api")
+async def test_no_order_by_a_hidden_column_stays(url: str, page: Page) -> None:
+    """Hiding names and e-mail addresses takes it out of the address."""
+    await page.goto(f"{url}/#members")
+    await page.get_by_role("button", name="Show names and e-mail addresses").click()
+    await page.get_by_role("button", name="E-mail", exact=True).click()
+    assert page.url.endswith("sort=email")
+    await page.get_by_role("button", name="Hide names and e-mail addresses").click()
+    assert page.url.endswith("#members")
+    await page.locator("#members-table").get_by_role("button", name="Since (UTC)").click()
+    assert page.url.endswith("sort=since")
+    await page.get_by_role("button", name="Show names and e-mail addresses").click()
+    await page.get_by_role("button", name="Hide names and e-mail addresses").click()
+    assert page.url.endswith("sort=since")
+
+
+@pytest.mark.parametrize(("view", "label"), [("members", "Account, name or e-mail"), ("coverage", "Account or name")])
+async def test_a_filter_says_what_it_finds(url: str, page: Page, api: PageApi, view: str, label: str) -> None:
+    """Names and e-mail addresses only while they are shown; then a phone has a keyboard with letters."""
+    api.answers["coverage"] = ndjson([cell(ACCOUNT, REGIONS[0], "on")])
+    await page.goto(f"{url}/#members")
+    find = page.locator(f"#{view}-find")
+    await page.get_by_role("button", name="Show names and e-mail addresses").click()
+    await page.goto(f"{url}/#{view}")
+    await expect(page.get_by_label(label, exact=True)).to_have_attribute("inputmode", "text")
+    await page.goto(f"{url}/#members")
+    await page.get_by_role("button", name="Hide names and e-mail addresses").click()
+    await page.goto(f"{url}/#{view}")
+    await expect(find).to_have_attribute("inputmode", "numeric")
+    await expect(find).to_have_attribute("placeholder", "part of an id")
+    await expect(page.locator(f"label[for={view}-find]")).to_have_text("Account")
+
+
+@pytest.mark.usefixtures("api")
+async def test_a_file_says_its_order(url: str, page: Page) -> None:
+    """It is not that of the table."""
+    await page.goto(f"{url}/#members?sort=-since")
+    await expect(page.locator("#members .exports")).to_contain_text("Export these, by account and region: CSV")
+    await page.goto(f"{url}/#investigations")
+    await expect(page.locator("#investigations .exports")).to_contain_text("Export these, by id: CSV")
