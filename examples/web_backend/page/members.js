@@ -233,7 +233,13 @@ function Graphs({ has, region, view }) {
     </div>
     <${Problem} id="graphs-alert" problem=${graphs.problem} retry=${() => graphs.load()} />
     ${
+      graphs.failures.length > 0 &&
+      html`<h3>Could not be checked</h3><${Failures} id="graphs-failures" kind="graphs" failures=${graphs.failures}
+        reload=${() => graphs.load()} changed=${changed} />`
+    }
+    ${
       graphs.time &&
+      graphs.failures.length === 0 &&
       rows.length === 0 &&
       html`<p>${graphs.rows.length ? "No graph of these accounts and regions." : "There is no graph."}</p>`
     }

@@ -101,8 +101,9 @@ export const Find = ({ id, label, value, text = false }) =>
     autocomplete="off" size="16" placeholder=${text ? "any part of it" : "part of an id"} value=${value}
     onInput=${(event) => adjust({ find: event.target.value })} /><//>`;
 
-// Whether there is a number to say: nothing is no 0 while nothing has been read.
-export const isKnown = (data) => Boolean(data.time || data.rows.length || data.phase === "loading");
+// Whether there is a number to say: nothing is no 0 while nothing has been read, or a part could not be.
+export const isKnown = ({ time, rows, phase, failures }) =>
+  rows.length > 0 || (failures.length === 0 && Boolean(time || phase === "loading"));
 
 // The kinds of files that are to have names and e-mail addresses. Not stored: who wants them says so for each visit.
 const named = new Set();

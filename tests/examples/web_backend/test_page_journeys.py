@@ -1221,3 +1221,41 @@ async def test_a_file_says_its_order(url: str, page: Page) -> None:
     await expect(page.locator("#members .exports")).to_contain_text("Export these, by account and region: CSV")
     await page.goto(f"{url}/#investigations")
     await expect(page.locator("#investigations .exports")).to_contain_text("Export these, by id: CSV")
+
+
+async def test_what_nobody_answered_is_not_called_no_membership(url: str, page: Page, api: PageApi) -> None:
+    """Not at the first look; later, memberships that could not be read again stay, with their time."""
+    unread = dict.fromkeys(REGIONS, ADMINISTRATORS)
+    api.answers[f"accounts/{ACCOUNT}"] = value(document(Unread=unread))
+    await page.goto(f"{url}/#account/{ACCOUNT}")
+    memberships = page.locator("#memberships")
+    words = "Not known of 4 administrators and regions that could not be read. Members has the causes, and asks again."
+    await expect(page.locator("#memberships-unread")).to_have_text(words)
+    await expect(memberships).not_to_contain_text("a member of no graph")
+    both = [member(one, REGIONS[0], int(ACCOUNT)) for one in ADMINISTRATORS]
+    api.answers[f"accounts/{ACCOUNT}"] = value(document(Memberships=both))
+    await page.locator("#account-refresh").click()
+    await expect(page.locator("#account-memberships tbody tr")).to_have_count(2)
+    await expect(page.locator("#memberships-unread")).to_have_count(0)
+    later = document(MembershipsAsOf=LATER, Unread={REGIONS[0]: [ADMINISTRATORS[0]]})
+    api.answers[f"accounts/{ACCOUNT}"] = value(later)
+    await page.locator("#account-refresh").click()
+    rows = page.locator("#account-memberships tbody tr")
+    await expect(rows).to_have_count(1)
+    await expect(rows).to_contain_text("as of 2026-11-26 10:00")
+    await expect(rows).to_contain_text(ADMINISTRATORS[0])
+    await expect(page.locator("#memberships-unread")).to_contain_text("Not known of 1 administrator and region")
+
+
+async def test_where_all_failed_nothing_is_counted(url: str, page: Page, api: PageApi) -> None:
+    """Neither 0 members and investigations, nor no graph: the causes stand there instead."""
+    failed = {"AccountId": ADMINISTRATORS[0], "Region": REGIONS[0], "Failure": {"Outcome": "failed", **DENIED}}
+    api.answers |= {f"fleet/{kind}": ndjson([failed]) for kind in ("members", "graphs", "investigations")}
+    await page.goto(f"{url}/#members")
+    await expect(page.locator("#graphs-failures")).to_contain_text("AccessDenied")
+    await expect(page.locator("#graphs")).not_to_contain_text("There is no graph")
+    await expect(page.locator("#members-failures")).to_contain_text("AccessDenied")
+    await expect(page.locator("#members-shown")).to_have_count(0)
+    await page.goto(f"{url}/#investigations")
+    await expect(page.locator("#investigations-failures")).to_contain_text("AccessDenied")
+    await expect(page.locator("#investigations-shown")).to_have_count(0)
