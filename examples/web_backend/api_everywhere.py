@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
+from detective_async.fleet import OutcomeKind
 from detective_async.integrations.aiohttp_web import to_json
 from web_backend import inputs
 from web_backend.common import CHANGES, SETTINGS, SURVEYS, read_path, read_query, while_wanted
@@ -29,6 +30,7 @@ async def account(request: web.Request) -> web.Response:
     await while_wanted(request, _wait_for((members, coverage), wait))
     own = [one for survey in (members, coverage) for (asked, _), one in survey.found.items() if asked == account_id]
     failures = {(one.region, one.failure.status): one.failure.values() for one in own if one.failure is not None}
+    unread = [place for place, one in members.found.items() if one.outcome is OutcomeKind.FAILED]
     return web.json_response(
         {
             "AccountId": account_id,
@@ -47,6 +49,8 @@ async def account(request: web.Request) -> web.Response:
                 for row in one.rows
                 if row.id == account_id
             ],
+            # The administrators whose members are not known, by region: the account may be one of them.
+            "Unread": {region: [one for one, where in unread if where == region] for _, region in unread},
             "Failures": list(failures.values()),
             "Silent": coverage.silent(),
             "Changes": request.config_dict[CHANGES].since(None, account_id)["Changes"],

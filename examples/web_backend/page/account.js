@@ -1,7 +1,7 @@
 // One account everywhere: is it covered, where is it a member, and what can be done.
 
 import { address, link } from "./address.js";
-import { call, path } from "./api.js";
+import { Failure, MALFORMED, call, path } from "./api.js";
 import { Cell, oldWords, verdict } from "./coverage.js";
 import { accounts, askAgain, nameOf, personal, settings } from "./data.js";
 import { Failures } from "./failures.js";
@@ -66,9 +66,10 @@ async function load(id, { fresh = false, quiet = false } = {}) {
         signal,
       });
       if (left()) return;
+      if (!isWhole(found)) throw new Failure(MALFORMED);
       // What is known stays until all of it can be replaced; what could not be checked since is old, as in the matrix.
       if (!known?.Complete) known = found;
-      else if (found.Complete) known = { ...found, Coverage: found.Coverage.map((cell) => keepKnown(cell, known)) };
+      else if (found.Complete) known = { ...found, ...kept(found, known) };
       progress = found;
       problem = null;
       changed();
@@ -87,6 +88,21 @@ async function load(id, { fresh = false, quiet = false } = {}) {
   }
   changed();
 }
+
+// An answer of another shape would be asked for again without end, since it is never complete.
+const isWhole = (found) => Array.isArray(found?.Coverage) && Array.isArray(found.Memberships);
+
+// What could not be read again, with the time of when it was.
+const kept = (found, before) => ({
+  Coverage: found.Coverage.map((cell) => keepKnown(cell, before)),
+  Memberships: [
+    ...found.Memberships,
+    ...before.Memberships.filter((one) => found.Unread?.[one.Region]?.includes(one.AccountId)).map((one) => ({
+      ...one,
+      stale: one.stale ?? before.MembershipsAsOf,
+    })),
+  ],
+});
 
 function keepKnown(cell, { Coverage, CoverageAsOf }) {
   const before = Coverage.find((one) => one.Region === cell.Region);
@@ -155,11 +171,13 @@ export function Account() {
   const answer = absent
     ? `Account ${id} was not found. ${absent}.`
     : `${verdict(`Account ${id}`, on, gaps, pending, unknown)}${oldWords(old)}.`;
-  const memberships = (known?.Memberships ?? []).map(({ AccountId, Region, Member }) => ({
+  const memberships = (known?.Memberships ?? []).map(({ AccountId, Region, Member, stale }) => ({
     ...Member,
+    stale,
     Administrator: AccountId,
     Region,
   }));
+  const unread = Object.values(known?.Unread ?? {}).reduce((sum, ids) => sum + ids.length, 0);
   const columns = [
     { key: "region", label: "Region", value: (one) => one },
     {
@@ -210,9 +228,17 @@ export function Account() {
         known?.MembershipsAsOf &&
         html`<p class="quiet" id="memberships-freshness">As of ${timestamp(known.MembershipsAsOf)} UTC</p>`
       }
-      ${!known && html`<p class="quiet">Not answered yet.</p>`}
+      ${!known && html`<p class="quiet">${phase === "failed" ? "Could not be read." : "Not answered yet."}</p>`}
+      ${
+        unread > 0 &&
+        html`<p class="warning" id="memberships-unread">
+          Not known of ${some(unread, "administrator and region", "administrators and regions")} that
+          could not be read. <a href=${link("members")}>Members</a> has the causes, and asks again.
+        </p>`
+      }
       ${
         known &&
+        unread === 0 &&
         memberships.length === 0 &&
         html`<p>${known.Complete ? "It is a member of no graph that was asked." : "None so far."}</p>`
       }

@@ -7,7 +7,7 @@ import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
 import { STATES } from "./statuses.js";
 import { announce, changed } from "./store.js";
-import { Exports, Filter, Freshness, Problem, RefreshButton, Select, count, some, timestamp } from "./ui.js";
+import { Exports, Filter, Find, Freshness, Problem, RefreshButton, Select, count, some, timestamp } from "./ui.js";
 
 export const show = () => coverage.enter();
 export const leave = () => coverage.leave();
@@ -194,8 +194,8 @@ export function Coverage() {
     <section aria-labelledby="matrix-title" id="matrix">
       <h2 id="matrix-title">Accounts and regions</h2>
       <form class="filter" onSubmit=${(event) => event.preventDefault()}>
-        <${Filter} id="coverage-find" label="Account"><input id="coverage-find" type="search" inputmode="numeric"
-          autocomplete="off" size="16" value=${find} onInput=${(event) => adjust({ find: event.target.value })} /><//>
+        <${Find} id="coverage-find" label=${personal.shown ? "Account or name" : "Account"} text=${personal.shown}
+          value=${find} />
         <${Filter} id="coverage-state" label="Coverage"><${Select} id="coverage-state" value=${state} any="any"
           choices=${CHOICES} change=${(value) => adjust({ state: value })} /><//>
       </form>

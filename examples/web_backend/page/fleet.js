@@ -15,6 +15,7 @@ import {
   Button,
   Exports,
   Filter,
+  Find,
   Freshness,
   Problem,
   RefreshButton,
@@ -356,8 +357,7 @@ function Accounts({ totals }) {
   return html`<section aria-labelledby="targets-title" id="accounts">
     <h2 id="targets-title">Accounts with graphs</h2>
     <form class="filter" onSubmit=${(event) => event.preventDefault()}>
-      <${Filter} id="targets-account" label="Account"><input id="targets-account" type="search" inputmode="numeric"
-        autocomplete="off" size="14" value=${find} onInput=${(event) => adjust({ find: event.target.value })} /><//>
+      <${Find} id="targets-account" label="Account" value=${find} />
       <${Filter} id="targets-region" label="Region"><${Select} id="targets-region" value=${region} any="any"
         choices=${settings.Regions} change=${(value) => adjust({ region: value })} /><//>
       <${Filter} id="targets-status" label="Status"><${Select} id="targets-status" value=${status} any="any"

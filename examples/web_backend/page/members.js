@@ -12,6 +12,7 @@ import {
   Badge,
   Exports,
   Filter,
+  Find,
   Freshness,
   Problem,
   RefreshButton,
@@ -126,8 +127,10 @@ export const memberKey = (one) => `${one.Administrator} ${one.Region} ${one.Acco
 let filtered = { key: null };
 
 function togglePersonal() {
-  // What is hidden is not left in the address.
-  if (personal.shown && !isPart(digitsOf(address.query.find ?? ""))) adjust({ find: "" });
+  // What is hidden is not left in the address: neither a name that was looked for, nor the order by its column.
+  const { find = "", sort = "" } = address.query;
+  if (personal.shown && !isPart(digitsOf(find))) adjust({ find: "" });
+  if (personal.shown && ["name", "email"].includes(sort.replace(/^-/, ""))) adjust({ sort: "" });
   showPersonal(!personal.shown);
 }
 
@@ -170,8 +173,8 @@ export function Members() {
         kind="members" failures=${members.failures} reload=${() => members.load()} changed=${changed} />`
       }
       <form class="filter" onSubmit=${(event) => event.preventDefault()}>
-        <${Filter} id="members-find" label="Account"><input id="members-find" type="search" inputmode="numeric"
-          autocomplete="off" size="16" value=${find} onInput=${(event) => adjust({ find: event.target.value })} /><//>
+        <${Find} id="members-find" label=${personal.shown ? "Account, name or e-mail" : "Account"}
+          text=${personal.shown} value=${find} />
         <${Filter} id="members-status" label="Status"><${Select} id="members-status" value=${status} any="any"
           choices=${STATUSES} change=${(value) => adjust({ status: value })} /><//>
         <${Filter} id="members-region" label="Region"><${Select} id="members-region" value=${region} any="any"
@@ -230,7 +233,13 @@ function Graphs({ has, region, view }) {
     </div>
     <${Problem} id="graphs-alert" problem=${graphs.problem} retry=${() => graphs.load()} />
     ${
+      graphs.failures.length > 0 &&
+      html`<h3>Could not be checked</h3><${Failures} id="graphs-failures" kind="graphs" failures=${graphs.failures}
+        reload=${() => graphs.load()} changed=${changed} />`
+    }
+    ${
       graphs.time &&
+      graphs.failures.length === 0 &&
       rows.length === 0 &&
       html`<p>${graphs.rows.length ? "No graph of these accounts and regions." : "There is no graph."}</p>`
     }

@@ -1,5 +1,6 @@
 // What the views are built of. Everything is text: nothing from the server becomes markup.
 
+import { adjust } from "./address.js";
 import { html } from "./parts/index.js";
 import { changed, isBusy, once } from "./store.js";
 
@@ -93,8 +94,16 @@ export function Filter({ id, label, children }) {
   return html`<p><label for=${id}>${label}</label>${children}</p>`;
 }
 
-// Whether there is a number to say: nothing is no 0 while nothing has been read.
-export const isKnown = (data) => Boolean(data.time || data.rows.length || data.phase === "loading");
+// Looks for a part of an id, with dashes or without, and says so. `text`: for a part of other things too, so that a
+// phone needs a keyboard with letters.
+export const Find = ({ id, label, value, text = false }) =>
+  html`<${Filter} id=${id} label=${label}><input id=${id} type="search" inputmode=${text ? "text" : "numeric"}
+    autocomplete="off" size="16" placeholder=${text ? "any part of it" : "part of an id"} value=${value}
+    onInput=${(event) => adjust({ find: event.target.value })} /><//>`;
+
+// Whether there is a number to say: nothing is no 0 while nothing has been read, or a part could not be.
+export const isKnown = ({ time, rows, phase, failures }) =>
+  rows.length > 0 || (failures.length === 0 && Boolean(time || phase === "loading"));
 
 // The kinds of files that are to have names and e-mail addresses. Not stored: who wants them says so for each visit.
 const named = new Set();
@@ -112,11 +121,14 @@ export function Exports({ kind, query = {}, failed = 0, children }) {
     const words = new URLSearchParams(Object.entries({ ...more, ...personal }).filter(([, value]) => value)).toString();
     return `api/export/${file}${words && `?${words}`}`;
   };
+  // Whatever the order of the table is.
+  const order = kind === "investigations" ? "id" : "account and region";
   const missing =
     failed > 0 &&
     html`Incomplete: ${some(failed, "account and region", "accounts and regions")} could not be checked: <a
       href=${address("failures.csv", { kind })} download>CSV of these</a>`;
-  return html`<p class="exports quiet">Export ${children}: <a href=${address(`${kind}.csv`, query)} download>CSV</a> <a
+  return html`<p class="exports quiet">Export ${children}, by ${order}: <a
+    href=${address(`${kind}.csv`, query)} download>CSV</a> <a
     href=${address(`${kind}.ndjson`, query)} download>NDJSON</a>
     <label><input type="checkbox" checked=${named.has(kind)}
       onChange=${(event) => nameFiles(kind, event.target.checked)} /> with

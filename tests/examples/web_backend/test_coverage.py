@@ -115,6 +115,7 @@ async def test_one_account(backend: Backend) -> None:
     asked = await backend.get("/api/accounts/444455556666?emails=true")
     assert {one["Member"]["EmailAddress"] for one in asked["Memberships"]} == {world.address("444455556666")}
     assert found["Silent"] == {region: {"Count": 1, "AccountIds": [world.CLOSED]} for region in world.REGIONS}
+    assert found["Unread"] == {region: [world.CLOSED] for region in world.REGIONS}
     closed = await backend.get(f"/api/accounts/{world.CLOSED}")
     assert {line["Failure"]["Cause"] for line in closed["Failures"]} == {"AccessDenied"}
     assert len(closed["Failures"]) == len(world.REGIONS)

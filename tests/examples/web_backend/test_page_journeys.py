@@ -1170,3 +1170,92 @@ async def test_problems_that_differ_by_their_account_are_one(url: str, page: Pag
     await expect(page.locator("#job-problems")).to_contain_text(
         "600 memberships: cannot assume arn:aws:iam::(account):role/Onboarding."
     )
+
+
+async def test_an_account_of_another_shape_is_a_problem(url: str, page: Page, api: PageApi) -> None:
+    """It is not asked for again and again, and no part of the view waits for it."""
+    api.answers[f"accounts/{ACCOUNT}"] = value({"Jobs": 5, "Regions": "x"})
+    await page.goto(f"{url}/#account/{ACCOUNT}")
+    await expect(page.locator("#account-alert")).to_contain_text("The response cannot be read")
+    await expect(page.locator("#memberships")).to_contain_text("Could not be read.")
+    await expect(page.locator("#memberships")).not_to_contain_text("Not answered yet")
+
+
+@pytest.mark.usefixtures("api")
+async def test_no_order_by_a_hidden_column_stays(url: str, page: Page) -> None:
+    """Hiding names and e-mail addresses takes it out of the address."""
+    await page.goto(f"{url}/#members")
+    await page.get_by_role("button", name="Show names and e-mail addresses").click()
+    await page.get_by_role("button", name="E-mail", exact=True).click()
+    assert page.url.endswith("sort=email")
+    await page.get_by_role("button", name="Hide names and e-mail addresses").click()
+    assert page.url.endswith("#members")
+    await page.locator("#members-table").get_by_role("button", name="Since (UTC)").click()
+    assert page.url.endswith("sort=since")
+    await page.get_by_role("button", name="Show names and e-mail addresses").click()
+    await page.get_by_role("button", name="Hide names and e-mail addresses").click()
+    assert page.url.endswith("sort=since")
+
+
+@pytest.mark.parametrize(("view", "label"), [("members", "Account, name or e-mail"), ("coverage", "Account or name")])
+async def test_a_filter_says_what_it_finds(url: str, page: Page, api: PageApi, view: str, label: str) -> None:
+    """Names and e-mail addresses only while they are shown; then a phone has a keyboard with letters."""
+    api.answers["coverage"] = ndjson([cell(ACCOUNT, REGIONS[0], "on")])
+    await page.goto(f"{url}/#members")
+    find = page.locator(f"#{view}-find")
+    await page.get_by_role("button", name="Show names and e-mail addresses").click()
+    await page.goto(f"{url}/#{view}")
+    await expect(page.get_by_label(label, exact=True)).to_have_attribute("inputmode", "text")
+    await page.goto(f"{url}/#members")
+    await page.get_by_role("button", name="Hide names and e-mail addresses").click()
+    await page.goto(f"{url}/#{view}")
+    await expect(find).to_have_attribute("inputmode", "numeric")
+    await expect(find).to_have_attribute("placeholder", "part of an id")
+    await expect(page.locator(f"label[for={view}-find]")).to_have_text("Account")
+
+
+@pytest.mark.usefixtures("api")
+async def test_a_file_says_its_order(url: str, page: Page) -> None:
+    """It is not that of the table."""
+    await page.goto(f"{url}/#members?sort=-since")
+    await expect(page.locator("#members .exports")).to_contain_text("Export these, by account and region: CSV")
+    await page.goto(f"{url}/#investigations")
+    await expect(page.locator("#investigations .exports")).to_contain_text("Export these, by id: CSV")
+
+
+async def test_what_nobody_answered_is_not_called_no_membership(url: str, page: Page, api: PageApi) -> None:
+    """Not at the first look; later, memberships that could not be read again stay, with their time."""
+    unread = dict.fromkeys(REGIONS, ADMINISTRATORS)
+    api.answers[f"accounts/{ACCOUNT}"] = value(document(Unread=unread))
+    await page.goto(f"{url}/#account/{ACCOUNT}")
+    memberships = page.locator("#memberships")
+    words = "Not known of 4 administrators and regions that could not be read. Members has the causes, and asks again."
+    await expect(page.locator("#memberships-unread")).to_have_text(words)
+    await expect(memberships).not_to_contain_text("a member of no graph")
+    both = [member(one, REGIONS[0], int(ACCOUNT)) for one in ADMINISTRATORS]
+    api.answers[f"accounts/{ACCOUNT}"] = value(document(Memberships=both))
+    await page.locator("#account-refresh").click()
+    await expect(page.locator("#account-memberships tbody tr")).to_have_count(2)
+    await expect(page.locator("#memberships-unread")).to_have_count(0)
+    later = document(MembershipsAsOf=LATER, Unread={REGIONS[0]: [ADMINISTRATORS[0]]})
+    api.answers[f"accounts/{ACCOUNT}"] = value(later)
+    await page.locator("#account-refresh").click()
+    rows = page.locator("#account-memberships tbody tr")
+    await expect(rows).to_have_count(1)
+    await expect(rows).to_contain_text("as of 2026-11-26 10:00")
+    await expect(rows).to_contain_text(ADMINISTRATORS[0])
+    await expect(page.locator("#memberships-unread")).to_contain_text("Not known of 1 administrator and region")
+
+
+async def test_where_all_failed_nothing_is_counted(url: str, page: Page, api: PageApi) -> None:
+    """Neither 0 members and investigations, nor no graph: the causes stand there instead."""
+    failed = {"AccountId": ADMINISTRATORS[0], "Region": REGIONS[0], "Failure": {"Outcome": "failed", **DENIED}}
+    api.answers |= {f"fleet/{kind}": ndjson([failed]) for kind in ("members", "graphs", "investigations")}
+    await page.goto(f"{url}/#members")
+    await expect(page.locator("#graphs-failures")).to_contain_text("AccessDenied")
+    await expect(page.locator("#graphs")).not_to_contain_text("There is no graph")
+    await expect(page.locator("#members-failures")).to_contain_text("AccessDenied")
+    await expect(page.locator("#members-shown")).to_have_count(0)
+    await page.goto(f"{url}/#investigations")
+    await expect(page.locator("#investigations-failures")).to_contain_text("AccessDenied")
+    await expect(page.locator("#investigations-shown")).to_have_count(0)
