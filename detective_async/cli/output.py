@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import sys
 from collections import Counter
@@ -35,8 +36,9 @@ _NAMED_REGIONS = 2
 #: Accounts with the same problem that a table names one by one.
 _NAMED_ACCOUNTS = 5
 _UNBROKEN = frozenset({"account_id", "region", "job"})
-#: A spreadsheet takes a cell that begins with one of these for a formula.
-_FORMULA = tuple("=+-@\t\r")
+#: Where a spreadsheet sees a formula begin, also after a semicolon: in many of the languages of Europe, that separates
+#: cells.
+_FORMULA = re.compile(r"(^|;)(?=[\s\"]*[=+\-@])")
 #: Characters of a line, where the output is no terminal and nobody has set COLUMNS: lines are not broken.
 _NO_TERMINAL = 1000
 #: Seconds between two lines about the progress, where there is no terminal.
@@ -113,7 +115,7 @@ def csv_cells(row: Row, columns: Iterable[str]) -> list[str]:
 
 
 def _cell(value: str) -> str:
-    return f"'{value}" if value.startswith(_FORMULA) else value
+    return _FORMULA.sub(r"\1'", value)
 
 
 def text(value: object) -> str:

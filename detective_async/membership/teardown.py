@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from detective_async.api.models.constraints import Integer
 from detective_async.api.models.exceptions import ResourceNotFoundException
@@ -231,11 +231,17 @@ async def plan_teardown(
             {region: one.error if isinstance(one, Problem) else None for region, one in found.items()}
         )
     graphs = tuple(one for one in found.values() if isinstance(one, GraphToDelete))
+    owner = caller or next((administrator_of(graph.graph_arn) for graph in graphs), None)
+    if owner is None and (unknown := execution.caller_error) is not None:
+        # Another account than was thought would have no graph either.
+        text = f"no graph was found, but {error_text(unknown)}"
+        nobodys = Problem("", None, text, library_error(unknown), reason_of(unknown))
+        found = {region: evolve(nobodys, region=region) if one is None else one for region, one in found.items()}
     return TeardownPlan(
         graphs=graphs,
         problems=tuple(one for one in found.values() if isinstance(one, Problem) and one.region not in closed),
         notes=tuple(closed.values()),
-        administrator_id=caller or next((administrator_of(graph.graph_arn) for graph in graphs), None),
+        administrator_id=owner,
         client=client,
         regions=tuple(region for region in names if region not in closed),
         concurrency=concurrency,

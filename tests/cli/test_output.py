@@ -40,6 +40,15 @@ def test_a_spreadsheet_calculates_nothing(start: str) -> None:
     assert "HYPERLINK" in cell
 
 
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [("a;=1+1", "a;'=1+1"), ('a; "@x', "a;' \"@x"), (" =1", "' =1"), ("a;b=1", "a;b=1"), ("1-2;3", "1-2;3")],
+)
+def test_a_spreadsheet_with_semicolons_calculates_nothing(value: str, cell: str) -> None:
+    """With the separator of many languages, a part of a cell is a cell."""
+    assert csv_cells({"a": value}, ["a"]) == [cell]
+
+
 @given(st.text())
 def test_no_character_is_a_command(value: str) -> None:
     """CSV and tables have printable characters only, JSON only those of ASCII, from which the text can be read."""
