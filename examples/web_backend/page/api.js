@@ -157,7 +157,8 @@ export async function* lines(address, { signal }) {
         throw watch.failure(error, INCOMPLETE);
       });
       if (piece.done) throw new Failure(begun || rest ? INCOMPLETE : EMPTY);
-      watch.alive();
+      // What keeps a connection from being closed says nothing of the server.
+      if (piece.value.trim()) watch.alive();
       const whole = (rest + piece.value).split("\n");
       rest = whole.pop();
       for (const line of whole) {
@@ -165,7 +166,7 @@ export async function* lines(address, { signal }) {
           await breath();
           began = performance.now();
         }
-        if (!line) continue;
+        if (!line.trim()) continue;
         let value;
         try {
           value = JSON.parse(line);
