@@ -193,3 +193,31 @@ async def show(page: Page, state: str) -> None:
         }""",
         state,
     )
+
+
+async def test_a_file_that_fails_or_takes_long_says_so(url: str, page: Page, api: PageApi) -> None:
+    """One is asked for at a time; a file that comes has the name that the server gives it."""
+    api.answers["export/members.csv"] = silence
+    await page.goto(f"{url}/#members")
+    section = page.locator("#members")
+    csv = section.locator(".exports").get_by_role("link", name="CSV").first
+    await csv.click()
+    await expect(section).to_contain_text(re.compile(r"The file is being made, for [1-9] s"))
+    await csv.click()
+    assert api.requests.count("GET export/members.csv") == 1
+    await page.reload()
+    api.answers["export/members.csv"] = problem(500, "Internal Server Error")
+    await csv.click()
+    alert = page.locator("#members-file-alert")
+    await expect(alert).to_contain_text("The file could not be made: Internal Server Error")
+
+    async def answer(route: Route) -> None:
+        headers = {"Content-Disposition": 'attachment; filename="members-1.csv"', "Content-Type": "text/csv"}
+        await route.fulfill(headers=headers, body="some")
+
+    api.answers["export/members.csv"] = answer
+    async with page.expect_download() as found:
+        await csv.click()
+    assert (await found.value).suggested_filename == "members-1.csv"
+    await expect(alert).to_be_empty()
+    await expect(section).not_to_contain_text("is being made")
