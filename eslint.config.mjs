@@ -8,6 +8,7 @@ const BROWSER = [
   "Intl",
   "ResizeObserver",
   "TextDecoderStream",
+  "URL",
   "URLSearchParams",
   "clearInterval",
   "clearTimeout",

@@ -104,13 +104,14 @@ class Settings:
     def limits(self) -> dict[str, float]:
         """Return after how many seconds a client may give up: later than this backend itself does.
 
-        `Silence` is for a stream without a line or an event, `Answer` for a document, which takes two calls to AWS, and
-        `Plan` for a plan.
+        `Silence` is for a stream without a line or an event, `Answer` for a document, which takes two calls to AWS,
+        `Plan` for a plan, and `File` for a file, which waits for a survey.
         """
         return {
             "Silence": _SILENCE,
             "Answer": 2 * self.call_timeout + _SILENCE,
             "Plan": self.plan_timeout + _SILENCE,
+            "File": self.survey_timeout + _SILENCE,
         }
 
     def targets(self) -> list[Target]:

@@ -11,7 +11,7 @@ from playwright.async_api import Page, Route
 REGIONS = ["eu-west-1", "us-east-1"]
 ADMINISTRATORS = ["200000000001", "200000000002"]
 TIME = "2026-11-26T10:00:00Z"
-LIMITS = {"Silence": 15, "Answer": 75, "Plan": 135}
+LIMITS = {"Silence": 15, "Answer": 75, "Plan": 135, "File": 615}
 SETTINGS = {
     "Accounts": ADMINISTRATORS,
     "Regions": REGIONS,

@@ -1,8 +1,8 @@
 // Requests to the server. Every error is a Failure with a problem (RFC 9457), and nothing waits for ever: the server
 // says after how long it may be given up, and until then the reader is told how long it has been.
 
-// In seconds: `Silence` for a stream that says nothing, `Answer` for a document, `Plan` for a plan.
-const limits = { Silence: 15, Answer: 15, Plan: 15 }; // until the settings are known
+// In seconds: `Silence` for a stream that says nothing, `Answer` for a document, `Plan` for a plan, `File` for a file.
+const limits = { Silence: 15, Answer: 15, Plan: 15, File: 15 }; // until the settings are known
 export const setLimits = (found) => Object.assign(limits, found);
 
 const UNREACHABLE = {
@@ -127,6 +127,25 @@ export async function call(address, { method = "GET", body, limit = "Answer", si
   }
 }
 
+const FORMS = new Map([
+  ["csv", "text/csv"],
+  ["ndjson", "application/x-ndjson"],
+]);
+
+// A file, with the name that the server gives it.
+export async function file(address) {
+  const watch = watchdog(limits.File);
+  try {
+    const response = await open(address, FORMS.get(/\.(\w+)(\?|$)/.exec(address)[1]), {}, watch);
+    const body = await response.blob().catch((error) => {
+      throw watch.failure(error, INCOMPLETE);
+    });
+    return { name: /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition"))?.[1] ?? "", body };
+  } finally {
+    watch.done();
+  }
+}
+
 // All items of a paged list: `name` is the member of the response that has the items.
 export async function* pages(address, name) {
   let token = null;
@@ -157,7 +176,8 @@ export async function* lines(address, { signal }) {
         throw watch.failure(error, INCOMPLETE);
       });
       if (piece.done) throw new Failure(begun || rest ? INCOMPLETE : EMPTY);
-      watch.alive();
+      // What keeps a connection from being closed says nothing of the server.
+      if (piece.value.trim()) watch.alive();
       const whole = (rest + piece.value).split("\n");
       rest = whole.pop();
       for (const line of whole) {
@@ -165,7 +185,7 @@ export async function* lines(address, { signal }) {
           await breath();
           began = performance.now();
         }
-        if (!line) continue;
+        if (!line.trim()) continue;
         let value;
         try {
           value = JSON.parse(line);

@@ -16,7 +16,7 @@ let job = null; // { id, data, rows, problem, unstopped, began }
 let stop = () => {};
 // A server that goes down ends the stream itself, so that the browser does not reconnect.
 export const jobRetry = new Retry();
-export const watchAgain = () => watch(job.id, job.data);
+export const watchAgain = () => open(job);
 
 // The job that the address names, or none.
 export function showJob(id) {
@@ -45,11 +45,25 @@ const accountsOf = (rows) => {
   return ids.slice(0, MANY).join(", ") + (ids.length > MANY ? ` and ${count(ids.length - MANY)} more` : "");
 };
 
-function watch(id, known = null) {
+function watch(id) {
+  job = { id, data: null, rows: [], problem: null, unstopped: null, announced: 0, follows: true, ended: false };
+  job.began = performance.now();
+  open(job);
+  changed();
+}
+
+// A browser has six connections to a server for all its windows, so that a page that nobody sees must not keep one: the
+// others could not stop the job. It runs on without a reader, and tells everything to one that comes back.
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "hidden") stop();
+  else if (isRunning()) open(job);
+});
+
+function open(mine) {
   stop();
   jobRetry.due = Infinity;
-  const mine = (job = { id, data: known, rows: [], problem: null, unstopped: null, announced: 0, follows: true });
-  mine.began = performance.now();
+  mine.ended = false;
+  if (document.visibilityState === "hidden") return;
   const update = (data) => {
     mine.data = { ...mine.data, ...data };
     const { Done: done, Total: all } = mine.data;
@@ -71,8 +85,12 @@ function watch(id, known = null) {
     outdate();
     listJobs();
   };
-  stop = follow(path`api/onboarding/jobs/${id}/events`, {
-    begin: update,
+  stop = follow(path`api/onboarding/jobs/${mine.id}/events`, {
+    begin(data) {
+      // A stream that was opened anew has all rows again.
+      mine.rows = [];
+      update(data);
+    },
     progress: update,
     rows(rows) {
       // Problems first.
@@ -108,7 +126,6 @@ function watch(id, known = null) {
       changed();
     },
   });
-  changed();
 }
 
 // The server has forgotten a job: one that was running has been interrupted by a restart.
@@ -222,7 +239,7 @@ export function Job() {
     </div>
     <p id="job-status">${data.State && statusOf(data)}</p>
     <${Problem} id="job-alert" problem=${job.problem}
-      retry=${job.ended && job.problem && running ? () => watch(job.id) : null} />
+      retry=${job.ended && job.problem && running ? watchAgain : null} />
     <${Problem} id="stop-alert" problem=${job.unstopped} />
     <${Problems} groups=${byProblem(job.rows)} />
     <${Left} left=${running ? 0 : notDone(job)} />

@@ -8,6 +8,7 @@ import * as fleet from "./fleet.js";
 import * as investigations from "./investigations.js";
 import * as members from "./members.js";
 import * as onboarding from "./onboarding.js";
+import { anyFile } from "./download.js";
 import { html } from "./parts/index.js";
 import { changed, focusOnWanted, notice, notify, start } from "./store.js";
 import { Problem } from "./ui.js";
@@ -132,7 +133,7 @@ start(document.getElementById("page"), () => html`<${Page} />`, failed);
 loadAll();
 // What has not been answered for a while says so.
 setInterval(() => {
-  if (anyLoading() || account.isLoading() || onboarding.isLoading()) changed();
+  if (anyLoading() || account.isLoading() || onboarding.isLoading() || anyFile()) changed();
   if (settings.known) VIEWS.get(address.view)?.[0].tryAgain();
   else if (settingsRetry.isDue()) loadAll();
 }, 1000);

@@ -1,6 +1,7 @@
 // What the views are built of. Everything is text: nothing from the server becomes markup.
 
 import { adjust } from "./address.js";
+import { download, problemOfFile, secondsOfFile } from "./download.js";
 import { html } from "./parts/index.js";
 import { changed, isBusy, once } from "./store.js";
 
@@ -121,18 +122,22 @@ export function Exports({ kind, query = {}, failed = 0, children }) {
     const words = new URLSearchParams(Object.entries({ ...more, ...personal }).filter(([, value]) => value)).toString();
     return `api/export/${file}${words && `?${words}`}`;
   };
+  const get = download(kind);
+  const seconds = secondsOfFile(kind);
   // Whatever the order of the table is.
   const order = kind === "investigations" ? "id" : "account and region";
   const missing =
     failed > 0 &&
     html`Incomplete: ${some(failed, "account and region", "accounts and regions")} could not be checked: <a
-      href=${address("failures.csv", { kind })} download>CSV of these</a>`;
+      href=${address("failures.csv", { kind })} download onClick=${get}>CSV of these</a>`;
   return html`<p class="exports quiet">Export ${children}, by ${order}: <a
-    href=${address(`${kind}.csv`, query)} download>CSV</a> <a
-    href=${address(`${kind}.ndjson`, query)} download>NDJSON</a>
+    href=${address(`${kind}.csv`, query)} download onClick=${get}>CSV</a> <a
+    href=${address(`${kind}.ndjson`, query)} download onClick=${get}>NDJSON</a>
     <label><input type="checkbox" checked=${named.has(kind)}
       onChange=${(event) => nameFiles(kind, event.target.checked)} /> with
-        names${kind === "members" && " and e-mail addresses"}</label> ${missing}</p>`;
+        names${kind === "members" && " and e-mail addresses"}</label> ${missing}</p>
+    ${seconds !== null && html`<p class="quiet">The file is being made, for ${count(seconds)} s</p>`}
+    <${Problem} id=${`${kind}-file-alert`} problem=${problemOfFile(kind)} />`;
 }
 
 // Failures by cause: an expired key fails for 400 accounts at once, and is one problem.

@@ -229,11 +229,12 @@ async def test_the_settings_for_the_page(backend: Backend, settings: Settings) -
     assert known["Accepts"] is True
     assert known["Names"] == {}
     assert (await backend.get("/api/settings?names=true"))["Names"] == settings.names
-    assert list(known["Limits"]) == ["Silence", "Answer", "Plan"]
+    assert list(known["Limits"]) == ["Silence", "Answer", "Plan", "File"]
     # A client that waits as long always gets this backend's own answer.
     assert known["Limits"]["Silence"] > 2 * feed.SILENCE
     assert known["Limits"]["Answer"] > 2 * settings.call_timeout
     assert known["Limits"]["Plan"] > settings.plan_timeout
+    assert known["Limits"]["File"] > settings.survey_timeout
     assert (await backend.get("/api/health"))["status"] == "ok"
 
 

@@ -5,6 +5,10 @@ import re
 from typing import Any
 
 import pytest
+from support.backend import Backend
+from web_backend import world
+
+from detective_async.testing import DetectiveSimulator
 
 pytest.importorskip("playwright.async_api", reason="playwright, which drives the browser, is not installed")
 from playwright.async_api import Page, Route, expect
@@ -153,3 +157,67 @@ async def test_each_list_that_was_put_aside_comes_back(url: str, page: Page) -> 
     await page.get_by_role("button", name="Put it back").click()
     await expect(box).to_have_value("111111111111,a@example.com\n222222222222,b@example.com")
     await expect(page.locator("#plan-earlier")).to_have_count(0)
+
+
+async def test_a_hidden_page_leaves_its_connection_to_others(
+    sim: DetectiveSimulator, url: str, backend: Backend, page: Page
+) -> None:
+    """With six that show a running job, a seventh stops it; the others say so once they are seen again."""
+    sim.set_verification_delay(600)
+    body = {"AdministratorId": world.ACCOUNTS[0], "Regions": list(world.REGIONS), "Csv": world.example()}
+    plan = await backend.send("POST", "/api/onboarding/plans", body, 201)
+    target = {name: plan[name] for name in ("PlanId", "AdministratorId", "AccountIds")}
+    started = await backend.send("POST", "/api/onboarding/jobs", target, 202)
+    status, rows = "#job-status .badge", "#job-rows tbody tr"
+    others = [page, *[await page.context.new_page() for _ in range(5)]]
+    for other in others:
+        await other.goto(f"{url}/#onboarding/{started['JobId']}")
+        await expect(other.locator(status)).to_have_text("Running")
+        await show(other, "hidden")
+    last = await page.context.new_page()
+    await last.goto(f"{url}/#onboarding/{started['JobId']}", timeout=10_000)
+    await last.locator("#job-stop").click()
+    await expect(last.locator(status)).to_have_text("Stopped")
+    await expect(page.locator(status)).to_have_text("Running")
+    await show(page, "visible")
+    await expect(page.locator(status)).to_have_text("Stopped")
+    await expect(page.locator(rows)).to_have_count(await last.locator(rows).count())
+
+
+async def show(page: Page, state: str) -> None:
+    """Let a page believe that it is hidden or visible: in a browser without windows, all are visible."""
+    await page.evaluate(
+        """state => {
+          Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
+          document.dispatchEvent(new Event("visibilitychange"));
+        }""",
+        state,
+    )
+
+
+async def test_a_file_that_fails_or_takes_long_says_so(url: str, page: Page, api: PageApi) -> None:
+    """One is asked for at a time; a file that comes has the name that the server gives it."""
+    api.answers["export/members.csv"] = silence
+    await page.goto(f"{url}/#members")
+    section = page.locator("#members")
+    csv = section.locator(".exports").get_by_role("link", name="CSV").first
+    await csv.click()
+    await expect(section).to_contain_text(re.compile(r"The file is being made, for [1-9] s"))
+    await csv.click()
+    assert api.requests.count("GET export/members.csv") == 1
+    await page.reload()
+    api.answers["export/members.csv"] = problem(500, "Internal Server Error")
+    await csv.click()
+    alert = page.locator("#members-file-alert")
+    await expect(alert).to_contain_text("The file could not be made: Internal Server Error")
+
+    async def answer(route: Route) -> None:
+        headers = {"Content-Disposition": 'attachment; filename="members-1.csv"', "Content-Type": "text/csv"}
+        await route.fulfill(headers=headers, body="some")
+
+    api.answers["export/members.csv"] = answer
+    async with page.expect_download() as found:
+        await csv.click()
+    assert (await found.value).suggested_filename == "members-1.csv"
+    await expect(alert).to_be_empty()
+    await expect(section).not_to_contain_text("is being made")
