@@ -36,6 +36,7 @@ from detective_async.membership.execution import (
     error_text,
     identify,
     library_error,
+    reason_of,
 )
 from detective_async.membership.graphs import (
     SETTLING,
@@ -118,7 +119,11 @@ class RegionRun:
         if self._unfinished:
             failures = list(graph.failures.values())
             more = "; ".join(dict.fromkeys(map(error_text, failures)))
-            stopped = StoppedError(reason, f"{problem}: {more}" if more else problem)
+            # What the plan does not show is as good as known: applying the same plan again would not help.
+            is_unplanned = reason is Reason.TIMED_OUT and Reason.NOT_PLANNED in map(reason_of, failures)
+            stopped = StoppedError(
+                Reason.NOT_PLANNED if is_unplanned else reason, f"{problem}: {more}" if more else problem
+            )
             stopped.__cause__ = next(filter(None, map(library_error, failures)), None)
             graph.fail(stopped)
         if graph.problem is not None and self._members is None and self._look_error is None:
@@ -152,7 +157,9 @@ class RegionRun:
                     raise not_planned(first.kind)
                 if found == self.arn:
                     return
-                graph.failures[None] = StoppedError(Reason.NOT_PLANNED, "the graph that the plan is for is not found")
+                graph.failures[None] = StoppedError(
+                    Reason.NOT_PLANNED, "the graph that the plan is for is not found: plan again"
+                )
                 # It may not be seen everywhere yet, as one look may miss it.
                 if graph.arn is not None or execution.clock.monotonic() >= settled_at or not await wait.pause():
                     raise await self._gone()

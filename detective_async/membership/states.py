@@ -265,6 +265,11 @@ class AccountState:
         if reason is Reason.TIMED_OUT and blocked is not None and self.failure is None:
             self.end(f"{problem}: {blocked.text}", blocked.reason)
             return
+        if reason is Reason.TIMED_OUT and self._missing_since is not None:
+            decision = decide(self._desired_now(), None, facts)
+            if isinstance(decision, Do) and (kind := needed(decision.kind, self.planned)) not in self.planned:
+                self._end_unplanned(kind, f"{problem}: ")
+                return
         error: Exception | None = look_error
         text = None if error is None else error_text(error)
         if self.failure is not None:
@@ -376,12 +381,7 @@ class AccountState:
             # Never repeated after a success, whose effect is seen later.
             self.phase = Phase.UNSEEN
         elif kind not in self.planned:
-            stopped = not_planned(kind)
-            problem = self.blocked
-            if problem is None:
-                self.end(str(stopped), stopped.reason)
-            else:
-                self.end(problem.text, problem.reason, problem.error)
+            self._end_unplanned(kind)
         elif kind in REMOVING and self.member is not None and membership_time(self.member) != self.membership_time:
             self.end(_OTHER_MEMBERSHIP if self.member.invited_time else _CHANGED_MEMBERSHIP, Reason.NOT_PLANNED)
         elif failure is None or failure.kind is not kind:
@@ -395,6 +395,14 @@ class AccountState:
         else:
             self.end(failure.text, failure.reason, failure.error)
         return None
+
+    def _end_unplanned(self, kind: ActionKind, before: str = "") -> None:
+        """End processing because of an action that the plan does not show, and for which it may have said why."""
+        if self.blocked is not None:
+            self.end(f"{before}{self.blocked.text}", self.blocked.reason, self.blocked.error)
+        else:
+            stopped = not_planned(kind)
+            self.end(f"{before}{stopped}", stopped.reason)
 
     def _is_out_of_date(self, member: MemberDetail | None) -> bool:
         """Return whether what was seen is older than what was done, so far as that can be known."""

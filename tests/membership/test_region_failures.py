@@ -598,6 +598,7 @@ async def test_tags_of_a_graph_that_was_there() -> None:
         report = await plan.apply(timeout=25)
     problem = "not done within 25 s: it now needs 'tag graph' (a), which the plan does not show: plan again"
     assert (report.regions[0].done, report.regions[0].problem) == (("create graph",), problem)
+    assert report.regions[0].reason is Reason.NOT_PLANNED
 
 
 @pytest.mark.parametrize("looks", [1, 1000])

@@ -1,0 +1,56 @@
+"""What contradicts the plan at first may be out of date: what is believed of it when, and at a deadline before that."""
+
+import pytest
+from support.virtual_time import in_virtual_time
+
+from detective_async.membership import ByOrganization, Reason, plan_membership
+from membership.worlds import ADMINISTRATOR, IDS, REGION, account, empty_in_loop_time
+
+ONE, TWO, THREE = IDS[:3]
+MANAGEMENT = "999999999999"
+
+
+@pytest.mark.parametrize("timeout", [5, 30])
+@pytest.mark.parametrize("is_deleted", [False, True])
+def test_what_has_become_necessary(timeout: float, *, is_deleted: bool) -> None:
+    """It has the same reason at a deadline before it is believed, so that nobody takes it for a slow service."""
+
+    @in_virtual_time
+    async def run() -> None:
+        async with empty_in_loop_time() as (sim, client):
+            sim.organization(MANAGEMENT, [ADMINISTRATOR, ONE])
+            management = client.with_options(credentials=sim.account(MANAGEMENT))
+            await management.enable_organization_admin_account(ADMINISTRATOR)
+            (arn,) = sim.snapshot()
+            await client.tag_resource(arn, {"a": "b"})
+            await client.create_members(arn, [account(ONE)])
+            plan = await plan_membership(
+                client,
+                [account(ONE)],
+                regions=[REGION],
+                tags={"a": "b"},
+                datasource_packages=["EKS_AUDIT"],
+                members=ByOrganization(auto_enable=False),
+            )
+            assert plan.actions == ()
+            await client.untag_resource(arn, ["a"])
+            sim.set_package(arn, "EKS_AUDIT", "STOPPED")
+            await client.update_organization_configuration(arn, auto_enable=True)
+            await client.delete_members(arn, [ONE])
+            if is_deleted:
+                await client.delete_graph(arn)
+            report = await plan.apply(timeout=timeout)
+        (region,), (row,) = report.regions, report.rows
+        assert (region.reason, row.reason) == (Reason.NOT_PLANNED, Reason.NOT_PLANNED)
+        before = "not done within 5 s: " if timeout == 5 else ""
+        needed = "it now needs {}, which the plan does not show: plan again"
+        if is_deleted:
+            how = "not found" if timeout == 5 else "gone, and the plan does not make one"
+            assert row.problem == region.problem == f"{before}the graph that the plan is for is {how}: plan again"
+        else:
+            of_graph = ("'tag graph' (a)", "'start packages' (EKS_AUDIT)", "'set auto-enable' (off)")
+            texts = {needed.format(one) for one in of_graph}
+            assert set((region.problem or "").removeprefix(before).split("; ")) == texts
+            assert row.problem == before + needed.format("'enable member'")
+
+    run()
