@@ -354,9 +354,8 @@ async def carry_out(step: Step, wait: Wait) -> None:
     graph, execution = step.graph, step.execution
     action = graph.planned.get(step.kind)
     planned = () if action is None else action.items or ("",)
-    # One look may miss what others see. What CreateGraph has set is seen in the end.
-    makes_graph = ActionKind.CREATE_GRAPH in graph.done
-    settled_at = wait.deadline if makes_graph else execution.clock.monotonic() + SETTLING
+    # One look may miss what others see. What a graph has from its beginning is seen in the end.
+    settled_at = wait.deadline if graph.made else execution.clock.monotonic() + SETTLING
     failures, kind = graph.failures, step.kind
     while True:
         shortest = 0.0

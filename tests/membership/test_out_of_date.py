@@ -3,7 +3,7 @@
 import pytest
 from support.virtual_time import in_virtual_time
 
-from detective_async.membership import ByOrganization, Reason, plan_membership
+from detective_async.membership import ActionKind, ByInvitation, ByOrganization, Reason, plan_membership
 from membership.worlds import ADMINISTRATOR, IDS, REGION, account, empty_in_loop_time
 
 ONE, TWO, THREE = IDS[:3]
@@ -52,5 +52,28 @@ def test_what_has_become_necessary(timeout: float, *, is_deleted: bool) -> None:
             texts = {needed.format(one) for one in of_graph}
             assert set((region.problem or "").removeprefix(before).split("; ")) == texts
             assert row.problem == before + needed.format("'enable member'")
+
+    run()
+
+
+@pytest.mark.parametrize("is_delegated", [False, True])
+def test_packages_of_a_graph_that_was_made(*, is_delegated: bool) -> None:
+    """They are waited for, as no action of the plan starts them, however the graph was made."""
+
+    @in_virtual_time
+    async def run() -> None:
+        async with empty_in_loop_time() as (sim, client):
+            sim.set_package_delay(40)
+            sim.organization(MANAGEMENT, [ADMINISTRATOR, ONE])
+            management = ByOrganization(administrator_id=ADMINISTRATOR, management_credentials=sim.account(MANAGEMENT))
+            plan = await plan_membership(
+                client,
+                [account(ONE)],
+                regions=[REGION],
+                datasource_packages=["DETECTIVE_CORE"],
+                members=management if is_delegated else ByInvitation(),
+            )
+            assert ActionKind.START_PACKAGES not in {action.kind for action in plan.actions}
+            assert (await plan.apply(timeout=60)).ok
 
     run()
