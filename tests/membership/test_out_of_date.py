@@ -1,10 +1,22 @@
 """What contradicts the plan at first may be out of date: what is believed of it when, and at a deadline before that."""
 
+import asyncio
+
 import pytest
 from support.virtual_time import in_virtual_time
 
 from detective_async.membership import ActionKind, ByInvitation, ByOrganization, Reason, plan_membership
-from membership.worlds import ADMINISTRATOR, IDS, REGION, account, empty_in_loop_time
+from membership.worlds import (
+    ADMINISTRATOR,
+    IDS,
+    REGION,
+    accepting,
+    account,
+    empty_in_loop_time,
+    load_world,
+    statuses,
+    writes,
+)
 
 ONE, TWO, THREE = IDS[:3]
 MANAGEMENT = "999999999999"
@@ -75,5 +87,26 @@ def test_packages_of_a_graph_that_was_made(*, is_delegated: bool) -> None:
             )
             assert ActionKind.START_PACKAGES not in {action.kind for action in plan.actions}
             assert (await plan.apply(timeout=60)).ok
+
+    run()
+
+
+@pytest.mark.parametrize("delay", [4, 20])
+def test_graph_that_is_being_deleted(delay: float) -> None:
+    """A graph that is still listed, and that the plan did not see, is waited out and made anew, as the plan shows."""
+
+    @in_virtual_time
+    async def run() -> None:
+        async with empty_in_loop_time() as (sim, client):
+            load_world(sim, accounts=[{"id": ONE}])
+            sim.set_deletion_delay(delay)
+            plan = await plan_membership(client, [account(ONE)], regions=[REGION], members=accepting(sim))
+            await client.delete_graph((await client.create_graph()).graph_arn)
+            sim.forget_requests()
+            report = await plan.apply(timeout=60)
+            assert (report.ok, report.regions[0].done) == (True, (ActionKind.CREATE_GRAPH,))
+            assert asyncio.get_running_loop().time() < 2 * delay
+            assert writes(sim) == {"CreateGraph": 1, "CreateMembers": 1, "AcceptInvitation": 1}
+            assert list(statuses(sim).values()) == ["ENABLED"]
 
     run()
