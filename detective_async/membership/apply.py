@@ -85,6 +85,8 @@ class RegionRun:
     _tasks: set[asyncio.Task[None]] = field(init=False, factory=set)
     # The steps of the graph itself that have not ended.
     _unfinished: int = field(init=False, default=0)
+    # Whether the graph was found or made, so that what keeps the accounts is not that.
+    _is_found: bool = field(init=False, default=False)
     _members: int | None = field(init=False, default=None)
     _look_error: DetectiveError | None = field(init=False, default=None)
     # Since when the graph is not found.
@@ -107,6 +109,7 @@ class RegionRun:
         if graph.problem is not None:
             self._end_accounts()
             return
+        self._is_found = True
         self._facts = GraphFacts(self.desired.organization is not None, administrator_of(graph.found_arn))
         async with unwrapped_task_group() as group:
             for step in GRAPH_STEPS:
@@ -126,8 +129,7 @@ class RegionRun:
             )
             stopped.__cause__ = next(filter(None, map(library_error, failures)), None)
             graph.fail(stopped)
-        if graph.problem is not None and self._members is None and self._look_error is None:
-            # None of them was looked at.
+        if graph.problem is not None and not self._is_found:
             self._end_accounts()
         for account in self.accounts:
             if not account.ended:
@@ -160,8 +162,8 @@ class RegionRun:
                 graph.failures[None] = StoppedError(
                     Reason.NOT_PLANNED, "the graph that the plan is for is not found: plan again"
                 )
-                # It may not be seen everywhere yet, as one look may miss it.
-                if graph.arn is not None or execution.clock.monotonic() >= settled_at or not await wait.pause():
+                # It may not be seen everywhere yet: one look may miss it, or have the one before it.
+                if execution.clock.monotonic() >= settled_at or not await wait.pause():
                     raise await self._gone()
         step = first_step(graph)
         assert step is not None  # noqa: S101 - the plan shows it

@@ -3,7 +3,7 @@
 import enum
 import re
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from attrs import Factory, define, evolve, frozen
 
@@ -32,6 +32,8 @@ _VOLUME_CHECK = 60.0
 #: Seconds for which a volume that is not known is waited for after the acceptance, as Terraform's provider waits for
 #: ENABLED. Accounts that are new to AWS may stay so for days, which is not to hold up a run until its deadline.
 _ENABLING = 240.0
+#: By how much the times of an invitation may differ between operations. It is not known whether AWS rounds them alike.
+_ROUNDING = timedelta(seconds=1)
 #: Words of AWS for a reason that passes, so that a refused account is sent again.
 _PASSING = re.compile(
     r"try again|retry|temporar|throttl|too many requests|rate exceeded|internal|unavailable|timed? ?out|in progress",
@@ -181,7 +183,7 @@ class AccountState:
             self.outcome = None
         elif isinstance(decision, Blocked):
             self.outcome = decision.text, decision.reason, None
-        elif self.outcome is None:
+        elif isinstance(decision, Do) and self.outcome is None:
             text = f"it was as wanted, and is {describe_status(member)} since then: plan again"
             self.outcome = text, Reason.NOT_PLANNED, None
 
@@ -415,7 +417,7 @@ class AccountState:
         """Return whether a membership that was seen is older than one that was added or removed."""
         added = None if self._invited is None else self._invited.invited_time
         if added is not None:
-            return member.invited_time is not None and member.invited_time < added
+            return member.invited_time is not None and member.invited_time < added - _ROUNDING
         removed = None if self._removed is None else membership_time(self._removed)
         at = membership_time(member)
         return at is not None and removed is not None and at <= removed

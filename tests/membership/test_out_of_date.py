@@ -1,24 +1,32 @@
 """What contradicts the plan at first may be out of date: what is believed of it when, and at a deadline before that."""
 
 import asyncio
+from typing import Any
 
 import pytest
+from attrs import evolve
 from support.virtual_time import in_virtual_time
 
+from detective_async import DetectiveClient, ListMembersResponse
 from detective_async.membership import ActionKind, ByInvitation, ByOrganization, Reason, plan_membership
+from detective_async.testing import DetectiveSimulator, Fault, Latency
 from membership.worlds import (
     ADMINISTRATOR,
     IDS,
     REGION,
     accepting,
     account,
+    administrator,
+    arn_in,
     empty_in_loop_time,
+    graph,
     load_world,
+    member,
     statuses,
     writes,
 )
 
-ONE, TWO, THREE = IDS[:3]
+ONE, TWO = IDS[:2]
 MANAGEMENT = "999999999999"
 
 
@@ -110,3 +118,52 @@ def test_graph_that_is_being_deleted(delay: float) -> None:
             assert list(statuses(sim).values()) == ["ENABLED"]
 
     run()
+
+
+@in_virtual_time
+async def test_member_that_the_service_is_at_work_on() -> None:
+    """An invited account whose owner accepts is not reported because AWS checks its volume at the end."""
+    async with empty_in_loop_time() as (sim, client):
+        members = [member(ONE, "INVITED"), member(TWO, "VERIFICATION_IN_PROGRESS")]
+        load_world(sim, graph(*members), verification_delay=10)
+        sim.set_activation_delay(60)
+        plan = await plan_membership(client, [account(ONE), account(TWO)], regions=[REGION])
+        application = asyncio.create_task(plan.apply(timeout=40))
+        await asyncio.sleep(2)
+        await client.with_options(credentials=sim.account(ONE)).accept_invitation(arn_in(REGION))
+        report = await application
+    assert [(row.after, row.problem) for row in report.rows] == [("ACCEPTED_BUT_DISABLED", None), ("INVITED", None)]
+
+
+@in_virtual_time
+async def test_interruption_before_the_first_look() -> None:
+    """The accounts were not looked at; that a tag is missing is a problem of the graph."""
+    async with empty_in_loop_time() as (sim, client):
+        load_world(sim, graph(member(ONE, "INVITED"), tags={"a": "b"}))
+        plan = await plan_membership(client, [account(ONE)], regions=[REGION], tags={"a": "b"})
+        await client.untag_resource(arn_in(REGION), ["a"])
+        sim.inject(Fault(Latency(100), "ListMembers"))
+        application = asyncio.create_task(plan.apply())
+        await asyncio.sleep(5)
+        application.cancel()
+        await asyncio.gather(application, return_exceptions=True)
+        (row,), (region,) = plan.report.rows, plan.report.regions
+    assert (row.problem, row.reason) == ("interrupted: the account was not looked at", Reason.INTERRUPTED)
+    assert "tag graph" in (region.problem or "")
+
+
+async def test_times_in_whole_seconds(sim: DetectiveSimulator) -> None:
+    """An invitation is that of this run, also if ListMembers rounds its time and CreateMembers does not."""
+
+    class Rounds(DetectiveClient):
+        async def list_members(self, *args: Any, **options: Any) -> ListMembersResponse:
+            found = await super().list_members(*args, **options)
+            rounded = [
+                evolve(one, invited_time=one.invited_time and one.invited_time.replace(microsecond=0))
+                for one in found.member_details
+            ]
+            return evolve(found, member_details=rounded)
+
+    async with administrator(sim, Rounds) as client:
+        plan = await plan_membership(client, [account(ONE)], regions=[REGION], members=accepting(sim))
+        assert (await plan.apply(timeout=20)).ok
