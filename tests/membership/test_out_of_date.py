@@ -147,6 +147,7 @@ async def test_interruption_before_the_first_look() -> None:
         await asyncio.sleep(5)
         application.cancel()
         await asyncio.gather(application, return_exceptions=True)
+        assert plan.report is not None
         (row,), (region,) = plan.report.rows, plan.report.regions
     assert (row.problem, row.reason) == ("interrupted: the account was not looked at", Reason.INTERRUPTED)
     assert "tag graph" in (region.problem or "")
