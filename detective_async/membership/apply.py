@@ -223,7 +223,7 @@ class RegionRun:
             self._look_error = error
             return False
         self._members, self._look_error = len(members), None
-        self._missing_since = None
+        self._missing_since, self.graph.is_listed = None, True
         progress = False
         for account in unseen:
             progress |= account.observe(members.get(account.account_id))
@@ -236,7 +236,7 @@ class RegionRun:
         now = self.execution.clock.monotonic()
         if self._missing_since is None:
             self._missing_since = now
-        if self.graph.is_new and (self._members is None or now < self._missing_since + SETTLING):
+        if self.graph.is_new and (not self.graph.is_listed or now < self._missing_since + SETTLING):
             return False
         try:
             return await find_graph(self.execution, self.graph.client) != self.graph.arn

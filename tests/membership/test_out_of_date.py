@@ -168,3 +168,21 @@ async def test_times_in_whole_seconds(sim: DetectiveSimulator) -> None:
     async with administrator(sim, Rounds) as client:
         plan = await plan_membership(client, [account(ONE)], regions=[REGION], members=accepting(sim))
         assert (await plan.apply(timeout=20)).ok
+
+
+@in_virtual_time
+async def test_delegated_graph_that_is_deleted_at_once() -> None:
+    """That it is gone is soon reported, also if its members were never read."""
+    async with empty_in_loop_time() as (sim, client):
+        sim.organization(MANAGEMENT, [ADMINISTRATOR, ONE])
+        members = ByOrganization(administrator_id=ADMINISTRATOR, management_credentials=sim.account(MANAGEMENT))
+        plan = await plan_membership(client, [account(ONE)], regions=[REGION], members=members)
+        sim.inject(Fault(Latency(5), "ListMembers", count=1))
+        application = asyncio.create_task(plan.apply(timeout=300))
+        while not sim.snapshot():  # noqa: ASYNC110 - the simulator gives no sign of it
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(2)
+        await client.delete_graph(next(iter(sim.snapshot())))
+        report = await application
+        assert asyncio.get_running_loop().time() < 60
+    assert {row.reason for row in report.failures} == {Reason.NOT_PLANNED}
