@@ -36,6 +36,7 @@ from detective_async.membership.execution import (
     error_text,
     identify,
     library_error,
+    reason_of,
 )
 from detective_async.membership.graphs import (
     SETTLING,
@@ -84,6 +85,8 @@ class RegionRun:
     _tasks: set[asyncio.Task[None]] = field(init=False, factory=set)
     # The steps of the graph itself that have not ended.
     _unfinished: int = field(init=False, default=0)
+    # Whether the graph was found or made, so that what keeps the accounts is not that.
+    _is_found: bool = field(init=False, default=False)
     _members: int | None = field(init=False, default=None)
     _look_error: DetectiveError | None = field(init=False, default=None)
     # Since when the graph is not found.
@@ -106,6 +109,7 @@ class RegionRun:
         if graph.problem is not None:
             self._end_accounts()
             return
+        self._is_found = True
         self._facts = GraphFacts(self.desired.organization is not None, administrator_of(graph.found_arn))
         async with unwrapped_task_group() as group:
             for step in GRAPH_STEPS:
@@ -118,11 +122,14 @@ class RegionRun:
         if self._unfinished:
             failures = list(graph.failures.values())
             more = "; ".join(dict.fromkeys(map(error_text, failures)))
-            stopped = StoppedError(reason, f"{problem}: {more}" if more else problem)
+            # What the plan does not show is as good as known: applying the same plan again would not help.
+            is_unplanned = reason is Reason.TIMED_OUT and Reason.NOT_PLANNED in map(reason_of, failures)
+            stopped = StoppedError(
+                Reason.NOT_PLANNED if is_unplanned else reason, f"{problem}: {more}" if more else problem
+            )
             stopped.__cause__ = next(filter(None, map(library_error, failures)), None)
             graph.fail(stopped)
-        if graph.problem is not None and self._members is None and self._look_error is None:
-            # None of them was looked at.
+        if graph.problem is not None and not self._is_found:
             self._end_accounts()
         for account in self.accounts:
             if not account.ended:
@@ -152,9 +159,11 @@ class RegionRun:
                     raise not_planned(first.kind)
                 if found == self.arn:
                     return
-                graph.failures[None] = StoppedError(Reason.NOT_PLANNED, "the graph that the plan is for is not found")
-                # It may not be seen everywhere yet, as one look may miss it.
-                if graph.arn is not None or execution.clock.monotonic() >= settled_at or not await wait.pause():
+                graph.failures[None] = StoppedError(
+                    Reason.NOT_PLANNED, "the graph that the plan is for is not found: plan again"
+                )
+                # It may not be seen everywhere yet: one look may miss it, or have the one before it.
+                if execution.clock.monotonic() >= settled_at or not await wait.pause():
                     raise await self._gone()
         step = first_step(graph)
         assert step is not None  # noqa: S101 - the plan shows it
@@ -214,7 +223,7 @@ class RegionRun:
             self._look_error = error
             return False
         self._members, self._look_error = len(members), None
-        self._missing_since = None
+        self._missing_since, self.graph.is_listed = None, True
         progress = False
         for account in unseen:
             progress |= account.observe(members.get(account.account_id))
@@ -227,7 +236,7 @@ class RegionRun:
         now = self.execution.clock.monotonic()
         if self._missing_since is None:
             self._missing_since = now
-        if self.graph.is_new and (self._members is None or now < self._missing_since + SETTLING):
+        if self.graph.is_new and (not self.graph.is_listed or now < self._missing_since + SETTLING):
             return False
         try:
             return await find_graph(self.execution, self.graph.client) != self.graph.arn

@@ -58,6 +58,7 @@ class Graph:
         auto_enable: what the setting of that name was set to; None if it was not.
         failures: what has kept its steps from ending so far, by step, and that of their reads apart, so that it does
             not replace the error of a change; by None of finding it.
+        is_listed: whether ListGraphs or its members have shown it, so that it is gone if ListGraphs does not any more.
         made: whether this run has asked to make it, so that AWS starts all its packages.
     """
 
@@ -73,6 +74,7 @@ class Graph:
     auto_enable: bool | None = None
     failures: dict[str | None, Exception] = Factory(dict)
     made: bool = False
+    is_listed: bool = False
     _problem: tuple[str, Reason, Exception | None] | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
@@ -103,7 +105,7 @@ class Graph:
         self.failures.pop(None, None)
         if found is not None:
             check_account(administrator_of(found), self.administrator_id)
-        self.arn = found
+        self.arn, self.is_listed = found, found is not None
         return found
 
     @property

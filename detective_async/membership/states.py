@@ -3,7 +3,7 @@
 import enum
 import re
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from attrs import Factory, define, evolve, frozen
 
@@ -32,6 +32,8 @@ _VOLUME_CHECK = 60.0
 #: Seconds for which a volume that is not known is waited for after the acceptance, as Terraform's provider waits for
 #: ENABLED. Accounts that are new to AWS may stay so for days, which is not to hold up a run until its deadline.
 _ENABLING = 240.0
+#: By how much the times of an invitation may differ between operations. It is not known whether AWS rounds them alike.
+_ROUNDING = timedelta(seconds=1)
 #: Words of AWS for a reason that passes, so that a refused account is sent again.
 _PASSING = re.compile(
     r"try again|retry|temporar|throttl|too many requests|rate exceeded|internal|unavailable|timed? ?out|in progress",
@@ -181,7 +183,7 @@ class AccountState:
             self.outcome = None
         elif isinstance(decision, Blocked):
             self.outcome = decision.text, decision.reason, None
-        elif self.outcome is None:
+        elif isinstance(decision, Do) and self.outcome is None:
             text = f"it was as wanted, and is {describe_status(member)} since then: plan again"
             self.outcome = text, Reason.NOT_PLANNED, None
 
@@ -265,6 +267,11 @@ class AccountState:
         if reason is Reason.TIMED_OUT and blocked is not None and self.failure is None:
             self.end(f"{problem}: {blocked.text}", blocked.reason)
             return
+        if reason is Reason.TIMED_OUT and self._missing_since is not None:
+            decision = decide(self._desired_now(), None, facts)
+            if isinstance(decision, Do) and (kind := needed(decision.kind, self.planned)) not in self.planned:
+                self._end_unplanned(kind, f"{problem}: ")
+                return
         error: Exception | None = look_error
         text = None if error is None else error_text(error)
         if self.failure is not None:
@@ -376,12 +383,7 @@ class AccountState:
             # Never repeated after a success, whose effect is seen later.
             self.phase = Phase.UNSEEN
         elif kind not in self.planned:
-            stopped = not_planned(kind)
-            problem = self.blocked
-            if problem is None:
-                self.end(str(stopped), stopped.reason)
-            else:
-                self.end(problem.text, problem.reason, problem.error)
+            self._end_unplanned(kind)
         elif kind in REMOVING and self.member is not None and membership_time(self.member) != self.membership_time:
             self.end(_OTHER_MEMBERSHIP if self.member.invited_time else _CHANGED_MEMBERSHIP, Reason.NOT_PLANNED)
         elif failure is None or failure.kind is not kind:
@@ -396,6 +398,14 @@ class AccountState:
             self.end(failure.text, failure.reason, failure.error)
         return None
 
+    def _end_unplanned(self, kind: ActionKind, before: str = "") -> None:
+        """End processing because of an action that the plan does not show, and for which it may have said why."""
+        if self.blocked is not None:
+            self.end(f"{before}{self.blocked.text}", self.blocked.reason, self.blocked.error)
+        else:
+            stopped = not_planned(kind)
+            self.end(f"{before}{stopped}", stopped.reason)
+
     def _is_out_of_date(self, member: MemberDetail | None) -> bool:
         """Return whether what was seen is older than what was done, so far as that can be known."""
         if member is None:
@@ -407,7 +417,7 @@ class AccountState:
         """Return whether a membership that was seen is older than one that was added or removed."""
         added = None if self._invited is None else self._invited.invited_time
         if added is not None:
-            return member.invited_time is not None and member.invited_time < added
+            return member.invited_time is not None and member.invited_time < added - _ROUNDING
         removed = None if self._removed is None else membership_time(self._removed)
         at = membership_time(member)
         return at is not None and removed is not None and at <= removed

@@ -121,8 +121,20 @@ class CreateGraph(Step):
     reason = Reason.NO_GRAPH
 
     async def missing(self) -> Sequence[str]:
-        """Look for the graph of the client's account, unless this step has made it: then it may not be listed yet."""
-        return () if self.kind in self.graph.done or await self.graph.find() else ("",)
+        """Look for the graph of the client's account, unless this step has made it: then it may not be listed yet.
+
+        Raises:
+            ResourceNotFoundException: it is listed, but there is none: it is being deleted.
+        """
+        if self.kind in self.graph.done:
+            return ()
+        if await self.graph.find() is None:
+            return ("",)
+        if self.graph.is_new:
+            # The plan did not see it. Planning reads the members anyway.
+            async with self.execution.reading(self.graph.region):
+                await self.client.list_members(self.graph.found_arn, max_results=1)
+        return ()
 
     async def act(self, _names: Sequence[str], /) -> None:
         """Create it, with the desired tags."""
@@ -354,9 +366,8 @@ async def carry_out(step: Step, wait: Wait) -> None:
     graph, execution = step.graph, step.execution
     action = graph.planned.get(step.kind)
     planned = () if action is None else action.items or ("",)
-    # One look may miss what others see. What CreateGraph has set is seen in the end.
-    makes_graph = ActionKind.CREATE_GRAPH in graph.done
-    settled_at = wait.deadline if makes_graph else execution.clock.monotonic() + SETTLING
+    # One look may miss what others see. What a graph has from its beginning is seen in the end.
+    settled_at = wait.deadline if graph.made else execution.clock.monotonic() + SETTLING
     failures, kind = graph.failures, step.kind
     while True:
         shortest = 0.0

@@ -152,11 +152,13 @@ async def test_deleted_graph(sim: DetectiveSimulator, client: DetectiveClient) -
     assert sim.snapshot() == {}
 
 
-async def test_a_graph_that_is_not_seen_at_first(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """One empty ListGraphs does not mean that the graph is gone."""
+@pytest.mark.parametrize("graphs", ["", f'{{"Arn":"{arn_in(REGION)[:-4]}0000","CreatedTime":"2026-01-01T00:00:00Z"}}'])
+async def test_a_graph_that_is_not_seen_at_first(sim: DetectiveSimulator, client: DetectiveClient, graphs: str) -> None:
+    """One ListGraphs that is empty, or has the graph before it, does not mean that the graph is gone."""
     load_world(sim, graph())
     plan = await plan_membership(client, WANTED, regions=[REGION], members=accepting(sim))
-    sim.inject(Fault(Garbage(body=b'{"GraphList":[]}', content_type="application/json"), "ListGraphs"))
+    body = f'{{"GraphList":[{graphs}]}}'.encode()
+    sim.inject(Fault(Garbage(body=body, content_type="application/json"), "ListGraphs"))
     assert (await plan.apply()).ok
 
 
@@ -598,6 +600,7 @@ async def test_tags_of_a_graph_that_was_there() -> None:
         report = await plan.apply(timeout=25)
     problem = "not done within 25 s: it now needs 'tag graph' (a), which the plan does not show: plan again"
     assert (report.regions[0].done, report.regions[0].problem) == (("create graph",), problem)
+    assert report.regions[0].reason is Reason.NOT_PLANNED
 
 
 @pytest.mark.parametrize("looks", [1, 1000])
