@@ -64,7 +64,8 @@ class SurveyPlan:
         targets: the accounts and regions.
         accounts: the accounts that coverage is about; those that are found are added.
         keep: seconds for which a finished survey is reused.
-        linger: seconds for which a survey continues after its last reader has disconnected.
+        linger: seconds for which a survey continues after its last reader has disconnected; then it is stopped, and the
+            next one takes over what it has found.
         target_timeout: the time limit of one account in one region, in seconds.
         survey_timeout: the time limit of a survey, in seconds.
         listener: called with the kind and what was found in each account and region.
@@ -141,6 +142,19 @@ class Survey:
         else:
             since = min(since, self._oldest)
         return monotonic() - since <= max_age
+
+    def left_over(self, max_age: float | None) -> dict[Place, Found]:
+        """Return what the next survey need not read again: what is not too old, if this one was stopped.
+
+        Without that, a reader that asks more rarely than surveys linger would start from nothing each time.
+
+        Args:
+            max_age: as for `is_current`.
+        """
+        if self.outdated or not self._task.cancelling():
+            return {}
+        oldest = monotonic() - (self.plan.keep if max_age is None else max_age)
+        return {place: found for place, found in self.found.items() if found.clock > oldest}
 
     def hold(self) -> None:
         """Keep it for a reader that is about to come, but not for ever: the reader may have hung up already."""

@@ -26,7 +26,7 @@ class Surveys:
         self._started: list[Survey] = []
 
     def get(self, kind: str, max_age: float | None = None) -> Survey:
-        """Return the current survey of a kind, or start a new one.
+        """Return the current survey of a kind, or start a new one, which takes over what a stopped one has found.
 
         Args:
             kind: one of `KINDS`.
@@ -35,7 +35,7 @@ class Surveys:
         """
         survey = self._latest.get(kind)
         if survey is None or not survey.is_current(max_age):
-            survey = self._start(kind, {})
+            survey = self._start(kind, {} if survey is None else survey.left_over(max_age))
         survey.hold()
         return survey
 

@@ -9,7 +9,7 @@ import { memberColumns, memberKey } from "./members.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
 import { inWords } from "./statuses.js";
-import { Retry } from "./retry.js";
+import { Retry, pause } from "./retry.js";
 import { changed } from "./store.js";
 import { Freshness, Problem, RefreshButton, count, some, timestamp } from "./ui.js";
 
@@ -74,7 +74,7 @@ async function load(id, { fresh = false, quiet = false } = {}) {
       problem = null;
       changed();
       if (found.Complete) break;
-      await new Promise((resolve) => setTimeout(resolve, AGAIN));
+      await pause(AGAIN);
       if (left()) return;
     }
     phase = "ready";

@@ -21,8 +21,13 @@ const UNKNOWN = { view: "unknown", title: "Not found", ids: [], query: {} };
 
 export let address = UNKNOWN;
 
-// 4444-5555-6666 and 4444 5555 6666 are account ids too.
-export const digitsOf = (text) => (/^[\d\s-]+$/.test(text) ? text.replace(/[\s-]/g, "") : text.trim());
+// 4444-5555-6666 and 4444 5555 6666 are account ids too, also with the hyphens and the invisible characters of texts
+// from which they are copied; and what has an ARN is asked for by its account.
+export function digitsOf(text) {
+  const plain = text.replace(/[\s\p{Pd}\p{Cf}]/gu, "");
+  const [, owner] = /^arn:[^:]*:[^:]*:[^:]*:(\d{12}):/.exec(text.trim()) ?? [];
+  return owner ?? (/^\d+$/.test(plain) ? plain : text.trim());
+}
 export const isRandom = (text) => RANDOM.test(text);
 export const isAccount = (text) => ACCOUNT.test(text);
 
@@ -56,8 +61,15 @@ export function link(view, ids = [], query = {}) {
 // Where the reader is, whatever the filters: an answer that comes late may only change the address of its own place.
 export const placeNow = () => [address.view, ...address.ids].join("/");
 
-export function go(view, ids, query) {
-  location.hash = link(view, ids, query);
+let carried = null; // the query of the view that is about to be shown
+
+// With all of the query, also what the address does not show.
+export function go(view, ids, query = {}) {
+  const hash = link(view, ids, query);
+  // Then there is no event.
+  if (location.hash === hash) return adjust(query);
+  carried = { hash, query };
+  location.hash = hash;
 }
 
 // Changes parameters of the view without a new entry in the history, such as for each letter of a filter.
@@ -90,6 +102,8 @@ export function follow(arrived) {
     }
     const before = address;
     address = parse(location.hash);
+    if (carried?.hash === location.hash) Object.assign(address.query, carried.query);
+    carried = null;
     document.title = `${address.title}${address.view === "account" ? ` ${address.ids[0]}` : ""}: Detective`;
     arrived(address, before);
     changed();

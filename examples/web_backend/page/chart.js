@@ -13,16 +13,20 @@ export const Legend = ({ statuses }) => html`<div class="legend" aria-hidden="tr
   ${statuses.map(([status, word]) => html`<span key=${status}><i data-status=${status}></i>${word}</span>`)}
 </div>`;
 
-// `totals`: region -> `{ counts, answered }`.
+// Where nothing has answered, there is no number: none is not 0.
+export const noNumber = ({ failed, pending }) => (failed && !pending ? "failed" : "not yet");
+
+// `totals`: region -> `{ counts, answered, failed, pending }`.
 export function Chart({ totals }) {
   const most = Math.max(1, ...[...totals.values()].map((one) => total(one.counts)));
   return html`<svg id="chart" role="img" aria-labelledby="chart-title" aria-describedby="chart-text"
     height=${totals.size * ROW}>
-    ${[...totals].map(([region, { counts, answered }], index) => {
+    ${[...totals].map(([region, one], index) => {
+      const { counts, answered } = one;
       let before = 0;
       return html`<g key=${region} data-region=${region} transform=${`translate(0 ${index * ROW})`}>
         <text x="0" y=${LABEL - 5}>${region}</text>
-        <text text-anchor="end" x="100%" y=${LABEL - 5}>${answered ? count(total(counts)) : "…"}</text>
+        <text text-anchor="end" x="100%" y=${LABEL - 5}>${answered ? count(total(counts)) : noNumber(one)}</text>
         <rect class="background" y=${LABEL} width="100%" height=${BAR} rx="3" />
         ${ALL.map(([status, word]) => {
           const start = before;

@@ -91,6 +91,7 @@ export function verdict(name, on, gaps, pending, unknown = 0) {
   const notKnown = `not known in ${some(unknown, "region")}, which could not be checked`;
   if (pending) return `${name} is ${where} so far; ${some(pending, "region")} not answered yet`;
   if (unknown) {
+    if (!on && !gaps) return `${name}: ${notKnown}`;
     return gaps
       ? `${name} is not covered everywhere: ${where}, and ${notKnown}`
       : `${name} is ${where}, and ${notKnown}`;
@@ -120,7 +121,13 @@ export function Coverage() {
   const rows = all.filter((row) => matches(row, has, state));
   const everywhere = all.filter((row) => row.on === settings.Regions.length).length;
   const outdated = all.filter((row) => row.old.length);
-  const covered = `${count(everywhere)} of ${some(all.length, "account")} ${be(everywhere)} covered in every region`;
+  // One gap that is known is enough to say that an account is not covered everywhere.
+  const open = all.filter((row) => row.unknown && !row.gaps).length;
+  const known = all.length - open;
+  const covered = `${count(everywhere)} of ${some(known, "account")} ${be(everywhere)} covered in every region`;
+  const summary = known
+    ? `${covered}${open ? `; not known of ${count(open)} more` : ""}`
+    : `It is not known of ${some(open, "account")} whether they are covered in every region`;
   const before = outdated.length;
   const asBefore = before
     ? `; ${some(before, "account")} could not be checked everywhere, and ${be(before)} shown as before`
@@ -174,7 +181,7 @@ export function Coverage() {
         <${RefreshButton} id="coverage-refresh" busy=${coverage.loading} run=${() => coverage.load({ fresh: true })} />
       </div>
       <${Problem} id="coverage-alert" problem=${coverage.problem} retry=${() => coverage.load()} />
-      ${coverage.time && html`<p id="coverage-summary">${covered}${asBefore}.</p>`}
+      ${coverage.time && html`<p id="coverage-summary">${summary}${asBefore}.</p>`}
       <p class="legend quiet">${[...STATES.values()].map(
         ([sign, word, kind]) => html`<span key=${word}><span
         class="badge" data-kind=${kind}><span aria-hidden="true">${sign} </span>${word}</span></span>`,

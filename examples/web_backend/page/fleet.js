@@ -3,7 +3,7 @@
 
 import { adjust, adjustSort, address, choiceOf, digitsOf, link, sortOf } from "./address.js";
 import { call } from "./api.js";
-import { Chart, Legend } from "./chart.js";
+import { Chart, Legend, noNumber } from "./chart.js";
 import { fleet, members, settings } from "./data.js";
 import { Failures } from "./failures.js";
 import { html } from "./parts/index.js";
@@ -97,7 +97,9 @@ function say(totals) {
   if (said.began !== fleet.began) said = { began: fleet.began, quarter: 0 };
   if (quarter <= said.quarter) return;
   said.quarter = quarter;
-  announce(quarter < 4 ? progressWords() : `${progressWords()}: ${some(total(sumOf(totals).counts), "membership")}`);
+  const sum = sumOf(totals);
+  const isCounted = quarter === 4 && sum.answered;
+  announce(`${progressWords()}${isCounted ? `: ${some(total(sum.counts), "membership")}` : ""}`);
 }
 
 const failed = () => fleet.rows.filter((target) => target.Error);
@@ -263,9 +265,7 @@ const dimmed = (content, since) =>
 function Regions({ totals }) {
   // No answer is not 0.
   const number = (one, value) =>
-    one.answered
-      ? dimmed(count(value), one.stale)
-      : html`<span class="unknown">${one.failed && !one.pending ? "failed" : "not yet"}</span>`;
+    one.answered ? dimmed(count(value), one.stale) : html`<span class="unknown">${noNumber(one)}</span>`;
   const column = (key, label, cell) => ({ key, label, number: true, cell });
   const columns = [
     { key: "region", label: "Region", value: (one) => one.region },

@@ -6,6 +6,7 @@ import { investigations, settings } from "./data.js";
 import { Failures } from "./failures.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
+import { pause } from "./retry.js";
 import { SEVERITIES, severityRank } from "./statuses.js";
 import { announce, changed, isBusy, notify, once, recall, remember } from "./store.js";
 import {
@@ -37,9 +38,9 @@ const form = recall("start", {
   entity: "",
   from: minutes(Date.now() - 24 * HOUR),
   to: minutes(Date.now()),
-  token: null,
+  sent: null, // the latest order whose outcome is not known to be good, with its token
 });
-let startProblem = null;
+let startProblem = null; // with the order that it is about
 let one = null; // { path, ids, found, indicators, problem }
 
 export const tryAgain = () => investigations.tryAgain();
@@ -117,7 +118,7 @@ async function read(mine) {
       if (mine !== one) return;
       changed();
       if (mine.found.Status !== "RUNNING") break;
-      await new Promise((resolve) => setTimeout(resolve, POLL_INTERVAL));
+      await pause(POLL_INTERVAL);
       if (mine !== one) return;
     }
     const rows = [];
@@ -219,8 +220,7 @@ function One() {
 // ---- the form
 
 function edit(changes) {
-  // Another form is another investigation.
-  Object.assign(form, changes, { token: null });
+  Object.assign(form, changes);
   remember("start", form);
   changed();
 }
@@ -230,27 +230,32 @@ const regionOf = () => (settings.Regions.includes(form.region) ? form.region : (
 const randomId = () =>
   [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
-async function startInvestigation() {
+// What the form asks for. The same one sent twice, such as after a lost answer, starts one investigation.
+function orderOf() {
+  const { from, to, sent } = form;
+  const order = { account: accountOf(), region: regionOf(), entity: form.entity.trim(), from, to };
+  const isSent = sent && Object.entries(order).every(([name, value]) => sent[name] === value);
+  return isSent ? sent : { ...order, token: randomId() };
+}
+
+async function startInvestigation(order) {
+  const { account, region, entity, from, to, token } = order;
   startProblem = null;
-  // The same form sent twice, such as after a lost answer, starts one investigation.
-  form.token ??= randomId();
+  form.sent = order;
   remember("start", form);
-  const [account, region] = [accountOf(), regionOf()];
-  const from = placeNow();
+  const place = placeNow();
   try {
-    const body = {
-      EntityArn: form.entity.trim(),
-      ScopeStartTime: `${form.from}Z`,
-      ScopeEndTime: `${form.to}Z`,
-      ClientToken: form.token,
-    };
+    const body = { EntityArn: entity, ScopeStartTime: `${from}Z`, ScopeEndTime: `${to}Z`, ClientToken: token };
     const { InvestigationId: id } = await call(path`api/accounts/${account}/regions/${region}/investigations`, {
       method: "POST",
       body,
     });
-    edit({ entity: "" });
+    // What was typed meanwhile stays.
+    const isUnchanged = orderOf() === order;
+    form.sent = null;
+    edit(isUnchanged ? { entity: "" } : {});
     investigations.load({ fresh: true });
-    if (placeNow() === from) go("investigations", [account, region, id]);
+    if (placeNow() === place) go("investigations", [account, region, id]);
     else {
       notify({
         text: "The investigation was started.",
@@ -260,15 +265,17 @@ async function startInvestigation() {
     }
   } catch (error) {
     if (!error.problem) throw error;
-    startProblem = error.problem;
+    startProblem = { ...error.problem, order };
+    // The form may be another one by the time that this is read.
+    const scope = `${timestamp(from)} to ${timestamp(to)} UTC`;
+    if (startProblem.outcome_unknown) {
+      startProblem.title = `Starting ${entity} in ${region} of ${account}, ${scope}: ${startProblem.title}`;
+    }
   }
 }
 
 // The server answers the same token for ever as it has done once.
-function startAnew() {
-  form.token = null;
-  return once("start", startInvestigation);
-}
+const startAnew = () => once("start", () => startInvestigation({ ...startProblem.order, token: randomId() }));
 
 function Start() {
   const working = isBusy("start");
@@ -278,7 +285,7 @@ function Start() {
     remember("start", form);
   }}>
     <summary>Start an investigation</summary>
-    <form id="start-form" onSubmit=${submit("start", startInvestigation)}>
+    <form id="start-form" onSubmit=${submit("start", () => startInvestigation(orderOf()))}>
       <${Field} id="start-account" label="Account"><${Select} id="start-account" value=${accountOf()}
         choices=${settings.Accounts} change=${(value) => edit({ account: value })} /><//>
       <${Field} id="start-region" label="Region"><${Select} id="start-region" value=${regionOf()}

@@ -1,8 +1,19 @@
-// When what failed is tried again in the background: after 10 seconds, and then more and more rarely.
+// When the page asks again by itself. A page that nobody sees asks nothing.
 
 const FIRST = 10_000; // milliseconds
 const LAST = 120_000;
 
+const isSeen = () => document.visibilityState === "visible";
+
+// Between two requests for what is not complete yet.
+export async function pause(milliseconds) {
+  await new Promise((resolve) => setTimeout(resolve, milliseconds));
+  while (!isSeen()) {
+    await new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
+  }
+}
+
+// What failed is tried again after 10 seconds, and then more and more rarely.
 export class Retry {
   pause = FIRST;
   due = Infinity;
@@ -17,8 +28,7 @@ export class Retry {
     this.due = Infinity;
   }
 
-  // A page that nobody sees asks nothing.
   isDue() {
-    return performance.now() >= this.due && document.visibilityState === "visible";
+    return performance.now() >= this.due && isSeen();
   }
 }

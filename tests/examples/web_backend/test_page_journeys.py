@@ -136,6 +136,24 @@ async def test_an_account_is_refreshed(url: str, page: Page, api: PageApi) -> No
     assert len(asked) > 2
 
 
+async def test_a_hidden_account_asks_nothing(url: str, page: Page, api: PageApi) -> None:
+    """What is incomplete is asked for again only while it is seen; then it goes on at once."""
+    api.answers[f"accounts/{ACCOUNT}"] = value(document(Complete=False))
+    await page.goto(f"{url}/#account/{ACCOUNT}")
+    await expect(page.locator("#account-verdict")).to_be_visible()
+    await page.evaluate(
+        """() => Object.defineProperty(document, "visibilityState", { get: () => "hidden", configurable: true })"""
+    )
+    asked = [one for one in api.requests if ACCOUNT in one]
+    await asyncio.sleep(3)
+    assert [one for one in api.requests if ACCOUNT in one] == asked
+    api.answers[f"accounts/{ACCOUNT}"] = value(document())
+    await page.evaluate(
+        """() => { delete document.visibilityState; document.dispatchEvent(new Event("visibilitychange")); }"""
+    )
+    await expect(page.locator("#account-freshness")).to_have_text("As of 2026-11-26 10:00 UTC")
+
+
 async def test_the_form_is_for_the_account_alone(url: str, page: Page, api: PageApi) -> None:
     """Its regions, the administrator of its membership, and the focus on what is missing; the draft is put aside."""
     off = {**cell(ACCOUNT, REGIONS[1], "off", "verification failed"), "AdministratorId": ADMINISTRATORS[1]}
@@ -814,6 +832,46 @@ async def test_a_start_of_unknown_outcome_is_repeated_as_another_one(url: str, p
     assert len(tokens) == len(set(tokens)) == 2
 
 
+async def test_what_is_started_anew_is_what_the_alert_names(url: str, page: Page, api: PageApi) -> None:
+    """The form may ask for another investigation by then."""
+    path = f"POST accounts/{ADMINISTRATORS[0]}/regions/{REGIONS[0]}/investigations"
+    api.answers[path] = problem(503, "Connection lost", outcome_unknown=True)
+    await page.goto(f"{url}/#investigations")
+    await page.get_by_text("Start an investigation").click()
+    arn = f"arn:aws:iam::{ADMINISTRATORS[0]}:role/"
+    entity = page.get_by_label("ARN of the user or role")
+    await entity.fill(f"{arn}Admin")
+    await page.get_by_role("button", name="Start", exact=True).click()
+    alert = page.locator("#start-alert")
+    await expect(alert).to_contain_text(f"Starting {arn}Admin in {REGIONS[0]} of {ADMINISTRATORS[0]}")
+    await entity.fill(f"{arn}Other")
+    await expect(alert).to_contain_text(f"Starting {arn}Admin")
+    api.answers[path] = problem(409, "Conflict")
+    await page.get_by_role("button", name="It was not started: start it").click()
+    await expect(alert).to_contain_text("Conflict")
+    assert [body["EntityArn"] for body in api.bodies] == [f"{arn}Admin"] * 2
+    await expect(entity).to_have_value(f"{arn}Other")
+
+
+async def test_what_is_typed_while_a_start_is_under_way_stays(url: str, page: Page, api: PageApi) -> None:
+    """Only what was started leaves the form."""
+    answer, gate = late(value({"InvestigationId": "0" * 21}, 201))
+    api.answers[f"POST accounts/{ADMINISTRATORS[0]}/regions/{REGIONS[0]}/investigations"] = answer
+    await page.goto(f"{url}/#investigations")
+    await page.get_by_text("Start an investigation").click()
+    entity = page.get_by_label("ARN of the user or role")
+    await entity.fill(f"arn:aws:iam::{ADMINISTRATORS[0]}:role/Admin")
+    await page.get_by_role("button", name="Start", exact=True).click()
+    other = f"arn:aws:iam::{ADMINISTRATORS[0]}:role/Other"
+    await entity.fill(other)
+    gate.set()
+    await expect(page.locator("#one")).to_be_visible()
+    await expect(entity).to_have_value(other)
+    await page.get_by_role("button", name="Start", exact=True).click()
+    await expect(entity).to_have_value("")
+    assert [body["EntityArn"] for body in api.bodies][1] == other
+
+
 async def test_an_account_is_old_where_it_could_not_be_checked(url: str, page: Page, api: PageApi) -> None:
     """By the same rule as in the matrix: a refresh with expired keys does not take away what was known."""
     api.answers[f"accounts/{ACCOUNT}"] = value(document())
@@ -1265,3 +1323,58 @@ async def test_where_all_failed_nothing_is_counted(url: str, page: Page, api: Pa
     await page.goto(f"{url}/#investigations")
     await expect(page.locator("#investigations-failures")).to_contain_text("AccessDenied")
     await expect(page.locator("#investigations-shown")).to_have_count(0)
+
+
+async def test_where_all_failed_the_coverage_is_not_known(url: str, page: Page, api: PageApi) -> None:
+    """Neither of all accounts nor of one: 0 would be wrong. One gap is enough to know."""
+    failed = [cell(one, region, "failed") for one in ADMINISTRATORS for region in REGIONS]
+    api.answers["coverage"] = ndjson(failed)
+    await page.goto(f"{url}/#coverage?find={ADMINISTRATORS[0]}")
+    summary = page.locator("#coverage-summary")
+    await expect(summary).to_have_text("It is not known of 2 accounts whether they are covered in every region.")
+    await expect(page.locator("#coverage-shown")).to_have_text(
+        f"{ADMINISTRATORS[0]}: not known in 2 regions, which could not be checked."
+    )
+    api.answers["coverage"] = ndjson([*failed[:3], cell(ADMINISTRATORS[1], REGIONS[1], "off")])
+    await page.reload()
+    await expect(summary).to_have_text("0 of 1 account are covered in every region; not known of 1 more.")
+
+
+async def test_the_chart_says_what_failed(url: str, page: Page, api: PageApi) -> None:
+    """By the words of the table: a region that failed is not one that has not answered yet."""
+    failed = [target(one, REGIONS[0], error=DENIED) for one in ADMINISTRATORS]
+    api.answers["fleet/overview"] = events([*failed, target(ADMINISTRATORS[0], REGIONS[1], error=DENIED)], end=False)
+    await page.goto(url)
+    await expect(page.locator("#chart text[text-anchor=end]")).to_have_text(["failed", "not yet"])
+
+
+@pytest.mark.usefixtures("api")
+async def test_find_says_that_it_finds_no_email_address(url: str, page: Page) -> None:
+    """As the box of the matrix does, instead of showing all; the address stays out of the page's."""
+    await page.goto(f"{url}/#coverage")
+    for view in ("coverage", "fleet"):
+        await page.goto(f"{url}/#{view}")
+        await page.get_by_label("Find an account").fill("root@example.com")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#coverage-words")).to_contain_text("No account has this in its id.")
+        await expect(page.locator("#coverage-find")).to_have_value("root@example.com")
+        assert page.url.endswith("#coverage")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4444\u20115555\u20116666",
+        "4444\u20135555\u20136666",
+        " 444455556666\u200b",
+        "\ufeff4444\u00ad55556666",
+        "arn:aws:iam::444455556666:role/Admin",
+    ],
+)
+async def test_an_id_is_found_as_it_was_copied(url: str, page: Page, api: PageApi, text: str) -> None:
+    """With the hyphens and invisible characters of documents, or in an ARN."""
+    api.answers[f"accounts/{ACCOUNT}"] = value(document())
+    await page.goto(f"{url}/#fleet")
+    await page.get_by_label("Find an account").fill(text)
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#account-title")).to_have_text(f"Account {ACCOUNT}")

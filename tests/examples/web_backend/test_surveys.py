@@ -1,6 +1,7 @@
 """Surveys: all accounts are read once for any number of readers, and only while there are readers."""
 
 import asyncio
+import itertools
 import json
 import socket
 import struct
@@ -424,3 +425,38 @@ async def test_a_lost_connection_starts_no_survey(backend: Backend, sim: Detecti
     before = calls(sim)
     assert [event.name for event in await backend.events(path, last.id)] == ["end"]
     assert calls(sim) == before
+
+
+@pytest.mark.settings(linger=0.1)
+async def test_a_reader_that_comes_back_late_goes_on(backend: Backend, sim: DetectiveSimulator) -> None:
+    """A page that asks more rarely than surveys linger gets to the end; nothing is read twice."""
+    sim.inject(Fault(Latency(0.3), operation="ListGraphs", count=None))
+    done: list[int] = []
+    async with asyncio.timeout(60):
+        while not done or done[-1] < 2 * TARGETS:
+            done.append((await backend.get(f"/api/accounts/{world.ACCOUNTS[0]}?wait=1"))["Done"])
+            await asyncio.gather(*surveys(), return_exceptions=True)
+    assert len(done) > 1
+    assert done == sorted(done)
+
+
+@pytest.mark.settings(linger=0.1)
+@pytest.mark.parametrize(("query", "all_again"), [("", False), ("?max_age=0", True)])
+async def test_only_what_is_young_enough_is_taken_over(
+    backend: Backend, sim: DetectiveSimulator, query: str, all_again: bool
+) -> None:
+    """From a survey that was stopped: "Refresh" asks AWS for everything."""
+    sim.inject(Fault(Latency(0.3), operation="ListGraphs", count=None))
+    async with backend.watch(OVERVIEW) as stream:
+        for _ in range(10):
+            await anext(stream)
+    async with asyncio.timeout(60):
+        await asyncio.gather(*surveys(), return_exceptions=True)
+    await settle(sim)
+    sim.clear_faults()
+    counts = [calls(sim, "ListGraphs")]
+    for one in (query, "?max_age=0"):
+        assert len(await backend.events(OVERVIEW + one)) == TARGETS + 2
+        counts.append(calls(sim, "ListGraphs"))
+    again, everything = (after - before for before, after in itertools.pairwise(counts))
+    assert (again == everything) is all_again
