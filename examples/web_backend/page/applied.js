@@ -1,6 +1,6 @@
 // What a job of this tab was started for, and what of it is done: that leaves the form.
 
-import { asSent, edit, form, idOf, linesOf } from "./form.js";
+import { asSent, edit, form, idsOf, linesOf } from "./form.js";
 import { recall, remember } from "./store.js";
 
 // The lines of the accounts that a job of this tab has done leave the form, unless that is another one by now; the
@@ -14,10 +14,12 @@ export function settle({ id, data, rows }) {
   const isKnownOf = data.State === "done" || rows.length > 0;
   const done = new Set(isKnownOf ? applied.accounts.filter((account) => !failed.has(account)) : []);
   const lines = linesOf(form.csv);
+  const wanted = new Set(applied.accounts.filter((account) => !done.has(account)));
+  const has = (line, accounts) => idsOf(line).some((account) => accounts.has(account));
   // A heading and comments have no account, and are no lines with errors: they stay with the lines that need them.
-  const isLeft = lines.map((line, index) => (idOf(line) ? !done.has(idOf(line)) : applied.bad.includes(index + 1)));
+  const isLeft = lines.map((line, index) => has(line, wanted) || (applied.bad.includes(index + 1) && !has(line, done)));
   const leftLines = lines.filter((_, index) => isLeft[index]);
-  const kept = lines.filter((line, index) => leftLines.length && line.trim() && (isLeft[index] || !idOf(line)));
+  const kept = lines.filter((line, index) => leftLines.length && line.trim() && (isLeft[index] || !idsOf(line).length));
   edit({ csv: kept.join("\n"), off: failed.size || !done.size ? form.off : [], leftLines });
 }
 
@@ -29,7 +31,7 @@ export function notDone({ id, rows, gone }) {
   const wanted = gone ? new Set(applied.id === id ? applied.accounts : []) : failedAccounts(rows);
   return new Set(
     linesOf(form.csv)
-      .map(idOf)
+      .flatMap(idsOf)
       .filter((account) => wanted.has(account)),
   ).size;
 }

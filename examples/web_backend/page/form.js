@@ -74,11 +74,12 @@ export function putBack() {
 }
 
 export const linesOf = (csv) => csv.split(/\r\n|\r|\n/);
-// The server takes other separators, quotes and another order of columns, too.
-export const idOf = (line) =>
+// The server takes other separators, quotes and another order of columns, too; a heading may name a column with the ids
+// of other accounts.
+export const idsOf = (line) =>
   line
     .replace(/["']/g, "")
     .split(/[,;\t]/)
     .map(digitsOf)
-    .find(isAccount) ?? "";
+    .filter(isAccount);
 export const lineCount = (csv) => linesOf(csv).filter((line) => line.trim()).length;

@@ -1,17 +1,18 @@
 """What changed between the surveys of members."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from attrs import evolve
-from support.backend import Backend
+from support.backend import TARGETS, Backend
 from web_backend import changes, world
 from web_backend.changes import Changes
 from web_backend.kinds import Row
 from web_backend.survey import Found
 
 from detective_async import DetectiveClient
-from detective_async.testing import DetectiveSimulator, Failure, Fault
+from detective_async.testing import DetectiveSimulator, Failure, Fault, Latency
 
 ACCOUNT, REGION = world.ACCOUNTS[0], world.REGIONS[0]
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -135,6 +136,23 @@ async def test_changes_of_the_world(backend: Backend, sim: DetectiveSimulator) -
     sim.inject(Fault(Failure(403, "AccessDeniedException"), operation="ListMembers", count=None))
     await backend.ndjson("/api/fleet/members?max_age=0")
     assert len((await backend.get("/api/changes"))["Changes"]) == 1
+
+
+@pytest.mark.settings(linger=0.0)
+async def test_a_survey_that_was_stopped_early(backend: Backend, sim: DetectiveSimulator) -> None:
+    """What it has not looked at was not seen, beside what has failed."""
+    await backend.ndjson("/api/fleet/members")
+    since = (await backend.get("/api/changes"))["AsOf"]
+    before = await backend.get(f"/api/changes?since={since}")
+    sim.inject(Fault(Latency(1), count=None))
+    async with backend.watch("/api/fleet/overview?max_age=0") as stream:
+        for _ in range(2):
+            await anext(stream)
+    async with asyncio.timeout(30):
+        ending = [task for task in asyncio.all_tasks() if task.get_name().startswith("survey of")]
+        await asyncio.gather(*ending, return_exceptions=True)
+    after = await backend.get(f"/api/changes?since={since}")
+    assert before["NotSeen"]["Targets"] < after["NotSeen"]["Targets"] < TARGETS
 
 
 def test_a_record_is_complete_if_there_was_something_to_compare_with() -> None:

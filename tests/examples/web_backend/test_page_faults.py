@@ -15,6 +15,7 @@ from support.browser.task_times import recorded_tasks
 from support.page_api import (
     ADMINISTRATORS,
     CHANGES,
+    LIMITS,
     REGIONS,
     SETTINGS,
     TIME,
@@ -634,9 +635,9 @@ async def test_an_event_stream_that_is_always_empty_ends(url: str, page: Page, a
 
 async def test_the_limits_are_those_of_the_settings(url: str, page: Page, api: PageApi) -> None:
     """A stream, a document and a plan are given up after as many seconds as the server says, and not before."""
-    limits = {"Silence": 40, "Answer": 50, "Plan": 100, "File": 100}
+    limits = {"Silence": 40, "Answer": 50, "Plan": 100}
     names = {"fleet/overview": "fleet", f"accounts/{ADMINISTRATORS[0]}": "account", "POST onboarding/plans": "plan"}
-    api.answers |= {"settings": value({**SETTINGS, "Limits": limits}), **dict.fromkeys(names, silence)}
+    api.answers |= {"settings": value({**SETTINGS, "Limits": {**LIMITS, **limits}}), **dict.fromkeys(names, silence)}
     await page.clock.install()
     for name, limit in zip(names.values(), limits.values(), strict=True):
         if name == "plan":

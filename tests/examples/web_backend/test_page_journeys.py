@@ -1032,6 +1032,7 @@ async def test_only_what_is_done_leaves_the_form(url: str, page: Page, api: Page
         (f'"{ACCOUNT}","a@example.com"', ""),
         (f"{ACCOUNT};a@example.com", ""),
         (f"Email,AccountId\n# ours\na@example.com,{ACCOUNT}", ""),
+        (f"Parent,AccountId,Email\n{'9' * 12},{ACCOUNT},a@example.com", ""),
         (f"Email,AccountId\na@example.com,{ACCOUNT}\nb@example.com,5555", "Email,AccountId\nb@example.com,5555"),
     ],
 )
