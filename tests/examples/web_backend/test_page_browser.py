@@ -371,9 +371,7 @@ async def test_refused_requests_are_explained(url: str, page: Page) -> None:
     await make_plan(page, world.example())
     await expect(form.get_by_role("alert")).to_contain_text("Regions")
     await page.goto(f"{url}/#onboarding/{'0' * 32}")
-    await expect(section(page, re.compile("^Progress")).get_by_role("alert")).to_contain_text(
-        "The server does not know this job any more"
-    )
+    await expect(page.locator("#job-alert")).to_contain_text("The server does not know this job any more")
 
 
 async def test_a_job_is_stopped(sim: DetectiveSimulator, url: str, page: Page) -> None:
