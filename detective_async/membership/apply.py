@@ -39,11 +39,10 @@ from detective_async.membership.execution import (
     reason_of,
 )
 from detective_async.membership.graphs import (
-    SETTLING,
+    Contradiction,
     Graph,
     administrator_of,
     check_account,
-    find_graph,
     list_members,
     not_planned,
 )
@@ -89,9 +88,12 @@ class RegionRun:
     _is_found: bool = field(init=False, default=False)
     _members: int | None = field(init=False, default=None)
     _look_error: DetectiveError | None = field(init=False, default=None)
-    # Since when the graph is not found.
-    _missing_since: float | None = field(init=False, default=None)
     _quota_error: ServiceQuotaExceededException | None = field(init=False, default=None)
+    # That the graph of the members is not found.
+    _unseen: Contradiction = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._unseen = Contradiction(self.execution.clock)
 
     async def run(self) -> None:
         """Bring the region to its desired state as far as possible; what failed is in the reports."""
@@ -115,6 +117,9 @@ class RegionRun:
             for step in GRAPH_STEPS:
                 group.create_task(self._recorded(carry_out(step(graph), self.execution.wait.part())))
             group.create_task(self._apply_members())
+        if graph.lost is not None:
+            for account in self.accounts:
+                account.lose(graph.lost)
 
     def end_unfinished(self, problem: str, reason: Reason) -> None:
         """End what has not ended yet: the time is over, or the work was cancelled."""
@@ -151,7 +156,8 @@ class RegionRun:
     async def _find_or_make_graph(self) -> None:
         execution, graph = self.execution, self.graph
         if not graph.is_new:
-            settled_at, wait = execution.clock.monotonic() + SETTLING, execution.wait.part()
+            another, wait = Contradiction(execution.clock), execution.wait.part()
+            graph.failures[None] = StoppedError(Reason.NO_RESPONSE, "no response yet to the look for the graph")
             while True:
                 found = await execution.until_read(graph.find)
                 if found is None and self.arn is None and (first := first_step(graph)) is not None:
@@ -163,28 +169,13 @@ class RegionRun:
                     Reason.NOT_PLANNED, "the graph that the plan is for is not found: plan again"
                 )
                 # It may not be seen everywhere yet: one look may miss it, or have the one before it.
-                if execution.clock.monotonic() >= settled_at or not await wait.pause():
-                    raise await self._gone()
+                if another.lasts() or not await wait.pause():
+                    raise await graph.not_there()
         step = first_step(graph)
         assert step is not None  # noqa: S101 - the plan shows it
         turn = self.delegation.turn() if isinstance(step, EnableAdministrator) else nullcontext()
         async with turn:
             await carry_out(step, execution.wait.part())
-
-    async def _gone(self) -> StoppedError:
-        text = "the graph that the plan is for is gone, and the plan does not make one: plan again"
-        if self.graph.is_new:
-            text = "the graph that was there for this plan is gone, and the plan does not make another one: plan again"
-        caller = await identify(self.execution)
-        if caller is None:
-            text = (
-                "the graph that the plan is for is gone, or the client has credentials of another account: plan again"
-            )
-        try:
-            check_account(caller, self.graph.administrator_id)
-        except StoppedError as error:
-            return error
-        return StoppedError(Reason.NOT_PLANNED, text)
 
     async def _apply_members(self) -> None:
         wait = self.execution.wait.part()
@@ -218,32 +209,18 @@ class RegionRun:
         except DetectiveError as error:
             if not self.execution.is_transient(error):
                 raise
-            if isinstance(error, ResourceNotFoundException) and await self._is_gone():
-                raise await self._gone() from error
+            if isinstance(error, ResourceNotFoundException):
+                await self.graph.require(self._unseen)
             self._look_error = error
             return False
-        self._members, self._look_error = len(members), None
-        self._missing_since, self.graph.is_listed = None, True
+        self._unseen.clear()
+        self._members, self._look_error, self.graph.is_listed = len(members), None, True
         progress = False
         for account in unseen:
             progress |= account.observe(members.get(account.account_id))
         for account in ended:
             account.observe_late(members.get(account.account_id), self._facts)
         return progress
-
-    async def _is_gone(self) -> bool:
-        """Return whether the graph was deleted, rather than made so recently that it is not seen everywhere."""
-        now = self.execution.clock.monotonic()
-        if self._missing_since is None:
-            self._missing_since = now
-        if self.graph.is_new and (not self.graph.is_listed or now < self._missing_since + SETTLING):
-            return False
-        try:
-            return await find_graph(self.execution, self.graph.client) != self.graph.arn
-        except ClientClosed:
-            raise
-        except DetectiveError:
-            return False
 
     def _start_actions(self, group: asyncio.TaskGroup) -> bool:
         """Start the next action of each account that was seen, and return whether any was started."""

@@ -8,15 +8,47 @@ from attrs import Factory, define, field
 
 from detective_async.api.models.members import MemberDetail
 from detective_async.client.client import DetectiveClient
-from detective_async.errors import DetectiveError
+from detective_async.errors import ClientClosed, DetectiveError
 from detective_async.membership.actions import Action, ActionKind, Reason, RegionReport
 from detective_async.membership.desired import DesiredState
-from detective_async.membership.execution import Execution, StoppedError, error_text, library_error, reason_of
+from detective_async.membership.execution import (
+    Execution,
+    StoppedError,
+    error_text,
+    identify,
+    library_error,
+    reason_of,
+)
+from detective_async.settings.clock import Clock
 
 #: The API's maximum.
 _PAGE_SIZE = 200
 #: Seconds for which a state may contradict what was done or planned, because it is not seen everywhere yet.
 SETTLING = 15.0
+
+
+@define(eq=False)
+class Contradiction:
+    """Something that looks show against the plan or what was done: by mistake, until they do so for long enough."""
+
+    _clock: Clock
+    _since: float | None = field(init=False, default=None)
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether the last look has shown it."""
+        return self._since is not None
+
+    def lasts(self) -> bool:
+        """Record that a look has shown it, and return whether it is to be believed."""
+        now = self._clock.monotonic()
+        if self._since is None:
+            self._since = now
+        return now >= self._since + SETTLING
+
+    def clear(self) -> None:
+        """Record that a look has not shown it."""
+        self._since = None
 
 
 def administrator_of(graph_arn: str) -> str:
@@ -60,6 +92,7 @@ class Graph:
             not replace the error of a change; by None of finding it.
         is_listed: whether ListGraphs or its members have shown it, so that it is gone if ListGraphs does not any more.
         made: whether this run has asked to make it, so that AWS starts all its packages.
+        lost: says that it was deleted while the plan was applied; None if that is not known.
     """
 
     execution: Execution
@@ -75,6 +108,7 @@ class Graph:
     failures: dict[str | None, Exception] = Factory(dict)
     made: bool = False
     is_listed: bool = False
+    lost: StoppedError | None = field(init=False, default=None)
     _problem: tuple[str, Reason, Exception | None] | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
@@ -108,6 +142,44 @@ class Graph:
         self.arn, self.is_listed = found, found is not None
         return found
 
+    async def require(self, unseen: Contradiction) -> None:
+        """Look whether it was deleted, after AWS said that it is not found: it may not be seen everywhere.
+
+        Args:
+            unseen: that it is not found, by the same reads.
+
+        Raises:
+            StoppedError: it was deleted.
+        """
+        is_settled = unseen.lasts()
+        if self.lost is None and is_settled and (self.is_listed or not self.is_new):
+            try:
+                if await find_graph(self.execution, self.client) != self.arn:
+                    self.lost = await self.not_there()
+            except ClientClosed:
+                raise
+            except DetectiveError:
+                # It is not known: the next look asks again.
+                pass
+        if self.lost is not None:
+            raise self.lost
+
+    async def not_there(self) -> StoppedError:
+        """Return the error for a graph that ListGraphs does not show any more."""
+        text = "the graph that the plan is for is gone, and the plan does not make one: plan again"
+        if self.is_new:
+            text = "the graph that was there for this plan is gone, and the plan does not make another one: plan again"
+        caller = await identify(self.execution)
+        if caller is None:
+            text = (
+                "the graph that the plan is for is gone, or the client has credentials of another account: plan again"
+            )
+        try:
+            check_account(caller, self.administrator_id)
+        except StoppedError as error:
+            return error
+        return StoppedError(Reason.NOT_PLANNED, text)
+
     @property
     def problem(self) -> tuple[str, Reason, Exception | None] | None:
         """Why it is not as desired, and that as a reason and an error; None if it is."""
@@ -122,6 +194,9 @@ class Graph:
     def add_problem(self, text: str, reason: Reason, cause: Exception | None) -> None:
         """Add a problem that has a text already."""
         if self._problem is not None:
+            if text in self._problem[0]:
+                # Several look at the same graph.
+                return
             text, reason, cause = f"{self._problem[0]}; {text}", self._problem[1], self._problem[2] or cause
         self._problem = text, reason, cause
 

@@ -1,7 +1,6 @@
 """Compares the desired memberships with the actual ones, and plans the difference."""
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -9,6 +8,7 @@ from attrs import evolve, field, frozen
 
 from detective_async.api.models.constraints import list_if_iterable
 from detective_async.api.models.datasources import DatasourcePackage
+from detective_async.api.models.members import MemberDetail
 from detective_async.client.client import DetectiveClient
 from detective_async.client.concurrency import unwrapped_task_group
 from detective_async.client.polling import check_timeout
@@ -75,8 +75,8 @@ class MembershipPlan(Plan):
     graph_arns: Mapping[str, str | None] = field(repr=False, eq=False)
     _client: DetectiveClient = field(alias="client", repr=False, eq=False)
     _desired: DesiredState = field(alias="desired", repr=False, eq=False)
-    # Region -> the members among the accounts, with their `membership_time`: no other memberships are removed.
-    _members: Mapping[str, Mapping[str, datetime | None]] = field(alias="members", repr=False, eq=False)
+    # Region -> the members among the accounts as they were: no other memberships are removed.
+    _members: Mapping[str, Mapping[str, MemberDetail]] = field(alias="members", repr=False, eq=False)
     # That of the last application, which is all that changes of a plan.
     _reports: list[MembershipReport] = field(init=False, factory=list, repr=False, eq=False)
 
@@ -206,8 +206,7 @@ class MembershipPlan(Plan):
                 execution,
                 on_end,
                 blocked=problems.get((region, account_id)),
-                was_member=account_id in self._members[region],
-                membership_time=self._members[region].get(account_id),
+                seen=self._members[region].get(account_id),
             )
             for account_id in (*wanted, *others)
         ]

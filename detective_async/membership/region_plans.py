@@ -1,7 +1,6 @@
 """Reads the regions of a plan, and plans the difference; then what concerns all regions together."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 
 from attrs import define, field
 
@@ -15,7 +14,6 @@ from detective_async.membership.decisions import (
     GraphFacts,
     describe_status,
     foresee,
-    membership_time,
 )
 from detective_async.membership.desired import MAX_MEMBERS, DesiredState, RegionAccounts
 from detective_async.membership.execution import Execution, StoppedError, error_text, library_error, reason_of
@@ -47,7 +45,7 @@ class RegionPlan:
     Attributes:
         caller: the account of the client's credentials; None if it is not known.
         graph: the region's graph.
-        members: those of the accounts that are members, with their `membership_time`.
+        members: those of the accounts that are members, as they were.
         error: why the region could not be read; None if it could.
     """
 
@@ -59,7 +57,7 @@ class RegionPlan:
     actions: list[Action] = field(init=False, factory=list)
     problems: list[Problem] = field(init=False, factory=list)
     notes: list[Note] = field(init=False, factory=list)
-    members: dict[str, datetime | None] = field(init=False, factory=dict)
+    members: dict[str, MemberDetail] = field(init=False, factory=dict)
     error: Exception | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
@@ -163,8 +161,7 @@ class RegionPlan:
         others = [one for one in self.desired.remove if one in members]
         if self.desired.remove_others:
             others = [one for one in members if one not in accounts and one not in given.inactive]
-        known = (one for one in (*accounts, *others) if one in members)
-        self.members.update((one, membership_time(members[one])) for one in known)
+        self.members.update((one, members[one]) for one in (*accounts, *others) if one in members)
         for account_id in (*accounts, *others):
             account, member = accounts.get(account_id), members.get(account_id)
             actions, blocked = foresee(None if account is None else self.desired.member(account), member, facts)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
-from attrs import Factory, define, evolve, frozen
+from attrs import Factory, define, evolve, field, frozen
 
 from detective_async.api.models.members import InvitationType, MemberDetail, MemberDisabledReason, MemberStatus
 from detective_async.api.wire.error_responses import message_text
@@ -24,8 +24,8 @@ from detective_async.membership.decisions import (
     membership_time,
     needed,
 )
-from detective_async.membership.execution import Execution, error_text, reason_of, without_request_id
-from detective_async.membership.graphs import SETTLING, not_known, not_planned
+from detective_async.membership.execution import Execution, StoppedError, error_text, reason_of, without_request_id
+from detective_async.membership.graphs import SETTLING, Contradiction, not_known, not_planned
 
 #: Seconds for which the result of another check of an account's volume is waited for.
 _VOLUME_CHECK = 60.0
@@ -94,8 +94,8 @@ class AccountState:
         execution: for the clock, and for what errors mean.
         on_end: called when processing has ended.
         blocked: why the plan does not show what would have to be done for it, if that was said.
+        seen: its state when the plan was made; None if it was not a member.
         was_member: whether it was a member when the plan was made, or in any look since its last action.
-        membership_time: the `membership_time` of the member that the plan saw.
         phase: where its processing is.
         member: its state when last seen; None if it was not a member.
         before: its status when first known.
@@ -112,8 +112,8 @@ class AccountState:
     execution: Execution
     on_end: Callable[["AccountState"], object]
     blocked: Problem | None = None
-    was_member: bool = False
-    membership_time: datetime | None = None
+    seen: MemberDetail | None = None
+    was_member: bool = field(init=False)
     phase: Phase = Phase.UNSEEN
     member: MemberDetail | None = None
     before: MemberStatus | None = None
@@ -128,14 +128,23 @@ class AccountState:
     # The account when AWS was asked to check its volume again.
     _monitored: MemberDetail | None = None
     _is_known: bool = False
-    # Whether its state is known since its last action, and since when it is missing although it is or was a member.
+    # Whether its state is known since its last action.
     _was_seen: bool = False
-    _missing_since: float | None = None
+    # That it is missing although it is or was a member, and that it is as it was before.
+    _missing: Contradiction = field(init=False)
+    _earlier: Contradiction = field(init=False)
+    # The last change of it that was seen.
+    _changed_at: datetime | None = field(init=False, default=None)
     # Why it is not as desired, while that may still change by itself.
     _blocked_so_far: Blocked | None = None
     # When the last action was carried out, or seen to have been.
     _acted_at: float = 0.0
     _pauses: Iterator[float] | None = None
+
+    def __attrs_post_init__(self) -> None:
+        self.was_member = self.seen is not None
+        self._changed_at = None if self.seen is None else self.seen.updated_time
+        self._missing, self._earlier = (Contradiction(self.execution.clock) for _ in range(2))
 
     @property
     def status(self) -> MemberStatus | None:
@@ -168,12 +177,13 @@ class AccountState:
         Without this, the report would say what the account was long before the end.
         """
         if member is None:
-            if not self.was_member or not self._stays_missing():
+            if not self.was_member or not self._missing.lasts():
                 return
         elif self._is_old(member):
             return
         else:
-            self._missing_since, self.was_member = None, True
+            self._missing.clear()
+            self.was_member = True
         self._note_effects(member)
         previous, self.member = self.status, member
         if self.status == previous:
@@ -213,7 +223,8 @@ class AccountState:
             self._invited = member
         if member is None:
             self._removed = self.member
-        self._missing_since, self.was_member = None, False
+        self._missing.clear()
+        self.was_member = False
         self.member, self.phase = member, Phase.SEEN
 
     def remove(self) -> None:
@@ -267,7 +278,7 @@ class AccountState:
         if reason is Reason.TIMED_OUT and blocked is not None and self.failure is None:
             self.end(f"{problem}: {blocked.text}", blocked.reason)
             return
-        if reason is Reason.TIMED_OUT and self._missing_since is not None:
+        if reason is Reason.TIMED_OUT and self._missing.is_seen:
             decision = decide(self._desired_now(), None, facts)
             if isinstance(decision, Do) and (kind := needed(decision.kind, self.planned)) not in self.planned:
                 self._end_unplanned(kind, f"{problem}: ")
@@ -277,14 +288,22 @@ class AccountState:
         if self.failure is not None:
             text, error = self.failure.text, self.failure.error
         done = f"{str(self.done[-1])!r} was done" if self.done and not self._half_done and text is None else ""
-        if self._missing_since is not None and (self.desired is None or not self._was_seen):
+        if self._missing.is_seen and (self.desired is None or not self._was_seen):
             seen = f"the account was not among the members, which is believed after {SETTLING:g} s"
+        elif self._earlier.is_seen and not self._was_seen:
+            seen = f"the account was only seen as it may have been before, which is believed after {SETTLING:g} s"
         elif self._was_seen:
             is_or_was = "was" if self.maybe_done else "is"
             seen = f"{done and f'{done}, but '}the account {is_or_was} {describe_status(self.member)}"
         else:
             seen = f"{done}, and the account was not looked at since" if done else "the account was not looked at"
         self.end(f"{problem}: {seen}{'' if text is None else f'; {text}'}", reason, error)
+
+    def lose(self, lost: StoppedError) -> None:
+        """Record that the graph is gone, and all memberships with it."""
+        self.member = None
+        if self.desired is not None and self.outcome is None:
+            self.outcome = str(lost), lost.reason, None
 
     def stop(self, problem: str, reason: Reason, error: Exception | None, facts: GraphFacts) -> None:
         """End processing because of the region's problem, which does not hide the account's own."""
@@ -323,9 +342,7 @@ class AccountState:
     @property
     def _is_lost(self) -> bool:
         """Whether it is missing since its invitation, and not only not seen yet."""
-        if self._missing_since is None:
-            return False
-        return self.was_member or self._now >= self._missing_since + SETTLING
+        return self._missing.is_seen and (self.was_member or self._missing.lasts())
 
     @property
     def _is_half_invited(self) -> bool:
@@ -384,7 +401,7 @@ class AccountState:
             self.phase = Phase.UNSEEN
         elif kind not in self.planned:
             self._end_unplanned(kind)
-        elif kind in REMOVING and self.member is not None and membership_time(self.member) != self.membership_time:
+        elif kind in REMOVING and self.member is not None and not _is_same_membership(self.member, self.seen):
             self.end(_OTHER_MEMBERSHIP if self.member.invited_time else _CHANGED_MEMBERSHIP, Reason.NOT_PLANNED)
         elif failure is None or failure.kind is not kind:
             return kind
@@ -410,23 +427,33 @@ class AccountState:
         """Return whether what was seen is older than what was done, so far as that can be known."""
         if member is None:
             return self._is_missing_by_mistake()
-        self._missing_since = None
+        self._missing.clear()
         return self._is_old(member)
 
     def _is_old(self, member: MemberDetail) -> bool:
-        """Return whether a membership that was seen is older than one that was added or removed."""
+        """Return whether a membership that was seen is older than what was done, or was seen before."""
+        if self._is_other_membership(member):
+            return True
+        known, changed_at = self._changed_at, member.updated_time
+        is_earlier = known is not None and changed_at is not None and changed_at < known
+        # A membership that ended before the plan was made, unless another has added it since.
+        failure = self.failure
+        is_in_effect = bool(self.done or self.maybe_done) or (failure is not None and failure.is_in_effect)
+        is_unexpected = not self.was_member and not is_in_effect
+        if (is_earlier or is_unexpected) and not self._earlier.lasts():
+            return True
+        self._earlier.clear()
+        self._changed_at = changed_at or known
+        return False
+
+    def _is_other_membership(self, member: MemberDetail) -> bool:
+        """Return whether a membership is older than one that was added or removed."""
         added = None if self._invited is None else self._invited.invited_time
         if added is not None:
             return member.invited_time is not None and member.invited_time < added - _ROUNDING
         removed = None if self._removed is None else membership_time(self._removed)
         at = membership_time(member)
         return at is not None and removed is not None and at <= removed
-
-    def _stays_missing(self) -> bool:
-        """Record that it is missing, and return whether that is so for too long to be a mistake of a look."""
-        if self._missing_since is None:
-            self._missing_since = self._now
-        return self._now >= self._missing_since + SETTLING
 
     def _is_missing_by_mistake(self) -> bool:
         """Return whether it may be a member all the same: a look may miss one while others come and go, or be late."""
@@ -439,7 +466,7 @@ class AccountState:
             self._invited is None and not self.was_member
         ):
             return False
-        stays_missing = self._stays_missing()
+        stays_missing = self._missing.lasts()
         if self.desired is None:
             return not stays_missing
         if not self.was_member or not stays_missing:
@@ -466,6 +493,10 @@ def _declined(invited: MemberDetail) -> str:
     if invited.invitation_type == InvitationType.ORGANIZATION:
         return "it was enabled, but is not a member: it may have left the organization"
     return "it was invited, but is not a member: it may have declined the invitation"
+
+
+def _is_same_membership(member: MemberDetail, seen: MemberDetail | None) -> bool:
+    return seen is not None and membership_time(member) == membership_time(seen)
 
 
 def _shows_effect(kind: ActionKind, member: MemberDetail | None) -> bool:

@@ -10,14 +10,18 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from detective_async.api.models.datasources import DatasourcePackage, DatasourcePackageIngestState
-from detective_async.api.models.exceptions import AccessDeniedException, ValidationException
+from detective_async.api.models.exceptions import (
+    AccessDeniedException,
+    ResourceNotFoundException,
+    ValidationException,
+)
 from detective_async.client import polling
 from detective_async.client.polling import Wait
 from detective_async.errors import DetectiveError
 from detective_async.membership.actions import ActionKind, Reason
 from detective_async.membership.desired import ByOrganization
 from detective_async.membership.execution import WAITS_FOR_KEYS, StoppedError, error_text, is_read
-from detective_async.membership.graphs import SETTLING, Graph, administrator_of, check_account, not_planned
+from detective_async.membership.graphs import Contradiction, Graph, administrator_of, check_account, not_planned
 
 #: What AWS says where a delegation has to wait: as Audit Manager does, a sister service, and of a graph.
 _BUSY = re.compile(r"try again|conflict|being deleted", re.IGNORECASE)
@@ -61,7 +65,7 @@ class Step(ABC):
     @property
     def reading(self) -> str:
         """The key of what has kept its reads from ending so far."""
-        return f"reading for {self.kind}"
+        return f"the look for {str(self.kind)!r}"
 
     def wait_for_keys(self) -> None:
         """Note that it waits for whose credentials there are."""
@@ -276,7 +280,10 @@ class SetAutoEnable(GraphStep):
 
     kind = ActionKind.SET_AUTO_ENABLE
     reason = Reason.AUTO_ENABLE_DIFFERS
-    _denied_since: float | None = None
+
+    def __init__(self, graph: Graph) -> None:
+        super().__init__(graph)
+        self._denied = Contradiction(self.execution.clock)
 
     async def missing(self) -> Sequence[str]:
         """Compare the setting."""
@@ -303,10 +310,7 @@ class SetAutoEnable(GraphStep):
             return True
         if self.graph.is_new and isinstance(error, AccessDeniedException):
             # It may be for lack of a permission, too.
-            now = self.execution.clock.monotonic()
-            if self._denied_since is None:
-                self._denied_since = now
-            return now < self._denied_since + SETTLING
+            return not self._denied.lasts()
         return super().is_transient(error)
 
     def note_done(self) -> None:
@@ -366,13 +370,15 @@ async def carry_out(step: Step, wait: Wait) -> None:
     graph, execution = step.graph, step.execution
     action = graph.planned.get(step.kind)
     planned = () if action is None else action.items or ("",)
-    # One look may miss what others see. What a graph has from its beginning is seen in the end.
-    settled_at = wait.deadline if graph.made else execution.clock.monotonic() + SETTLING
+    undone, unseen = Contradiction(execution.clock), Contradiction(execution.clock)
     failures, kind = graph.failures, step.kind
+    # For a report at the deadline.
+    failures[step.reading] = StoppedError(Reason.NO_RESPONSE, f"no response yet to {step.reading}")
     while True:
         shortest = 0.0
         try:
             missing = await step.missing()
+            unseen.clear()
             failures.pop(step.reading, None)
             if not missing:
                 if kind in graph.maybe_done:
@@ -391,11 +397,14 @@ async def carry_out(step: Step, wait: Wait) -> None:
                 continue
             if not due:
                 unplanned = not_planned(kind, missing)
-                if execution.clock.monotonic() >= settled_at:
+                # What a graph has from its beginning is seen in the end.
+                if not graph.made and undone.lasts():
                     raise unplanned
                 failures.setdefault(kind, unplanned)
         except DetectiveError as error:
             step.note_error(error)
+            if isinstance(step, GraphStep) and isinstance(error, ResourceNotFoundException):
+                await graph.require(unseen)
             shortest = step.shortest_pause(error)
         if not await wait.pause(shortest=shortest):
             # The caller says what has failed.
