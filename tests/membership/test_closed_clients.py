@@ -28,6 +28,7 @@ from membership.worlds import (
     WorldTime,
     accepting,
     account,
+    administrator,
     graph,
     load_world,
     member,
@@ -144,9 +145,10 @@ async def test_closed_while_it_is_looked_whether_the_graph_is_gone(sim: Detectiv
 
     async with DetectiveClient(region=REGION, endpoint_url=sim.url, credentials=sim.account(ADMINISTRATOR)) as client:
         plan = await plan_membership(client, [account(ONE)], regions=[REGION], members=accepting(sim))
-    async with Closes(region=REGION, endpoint_url=sim.url, credentials=sim.account(ADMINISTRATOR)) as closing:
+    async with administrator(sim, Closes) as closing:
         with pytest.raises(ClientClosed):
             await evolve(plan, client=closing).apply()
+    assert Closes.looks == 2
 
 
 async def test_closed_while_the_state_is_read(sim: DetectiveSimulator) -> None:

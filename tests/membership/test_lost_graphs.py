@@ -36,19 +36,19 @@ async def apply_and_delete(client: DetectiveClient, plan: MembershipPlan) -> tup
     return await application, loop.time() - began
 
 
-@pytest.mark.parametrize("kind", ["packages", "tags", "memberships", "packages alone"])
+@pytest.mark.parametrize("kind", ["packages", "tags", "memberships", "memberships and packages", "packages alone"])
 def test_a_graph_that_is_deleted_while_it_is_waited_for(kind: str) -> None:
     """Whatever is waited for, the plan ends long before its deadline; members that were as wanted are so no more."""
 
     @in_virtual_time
     async def run() -> None:
         async with empty_in_loop_time() as (sim, client):
-            is_waiting = kind == "memberships"
+            is_waiting = kind.startswith("memberships")
             status = "VERIFICATION_IN_PROGRESS" if is_waiting else "ENABLED"
             load_world(sim, graph(member(ONE, status), packages={"EKS_AUDIT": "STOPPED"}), verification_delay=1000)
             sim.set_package_delay(1000)
             options: dict[str, Any] = {"members": accepting(sim)}
-            if kind == "packages":
+            if kind in {"packages", "memberships and packages"}:
                 options["datasource_packages"] = ["EKS_AUDIT"]
             if kind == "tags":
                 options["tags"] = {"a": "b"}
