@@ -5,31 +5,22 @@ something is sent in batches. Only the deadline ends waiting.
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import Coroutine, Iterable
+from contextlib import nullcontext
 from typing import Any
 
 from attrs import define, field
 
 from detective_async.api.models.exceptions import (
     ResourceNotFoundException,
-    ServiceQuotaExceededException,
-    ValidationException,
 )
-from detective_async.api.models.members import (
-    CreateMembersRequest,
-    CreateMembersResponse,
-    DeleteMembersResponse,
-    MemberDetail,
-)
-from detective_async.client.batches import max_items
 from detective_async.client.concurrency import unwrapped_task_group
 from detective_async.errors import ClientClosed, DetectiveError
 from detective_async.membership.actions import ActionKind, Problem, Reason
+from detective_async.membership.changes import MAX_ACCOUNTS, MemberChanges, chunks
 from detective_async.membership.decisions import ADDING, GraphFacts
 from detective_async.membership.desired import MAX_MEMBERS, DesiredState
 from detective_async.membership.execution import (
-    WAITS_FOR_KEYS,
     Delegation,
     Execution,
     StoppedError,
@@ -46,7 +37,7 @@ from detective_async.membership.graphs import (
     list_members,
     not_planned,
 )
-from detective_async.membership.states import AccountState, Failure, Phase
+from detective_async.membership.states import AccountState, Phase
 from detective_async.membership.steps import (
     GRAPH_STEPS,
     EnableAdministrator,
@@ -54,8 +45,6 @@ from detective_async.membership.steps import (
     first_step,
 )
 
-#: The API's limit of accounts per request, the same for all operations.
-MAX_ACCOUNTS = max_items(CreateMembersRequest, "accounts")
 #: Actions of one account per request; all others share requests.
 _SINGLE = frozenset({ActionKind.ACCEPT, ActionKind.START_MONITORING})
 
@@ -88,11 +77,12 @@ class RegionRun:
     _is_found: bool = field(init=False, default=False)
     _members: int | None = field(init=False, default=None)
     _look_error: DetectiveError | None = field(init=False, default=None)
-    _quota_error: ServiceQuotaExceededException | None = field(init=False, default=None)
     # That the graph of the members is not found.
     _unseen: Contradiction = field(init=False)
+    _changes: MemberChanges = field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self._changes = MemberChanges(self.execution, self.desired, self.graph)
         self._unseen = Contradiction(self.execution.clock)
 
     async def run(self) -> None:
@@ -237,11 +227,11 @@ class RegionRun:
                     account.phase = Phase.UNSEEN
         for kind, accounts in due.items():
             if is_tight and kind in ADDING:
-                self._start(group, self._create_while_there_is_room(kind, accounts), accounts)
+                self._start(group, self._changes.add_while_there_is_room(kind, accounts, self._members or 0), accounts)
             else:
                 size = 1 if kind in _SINGLE else MAX_ACCOUNTS
-                for some in _chunks(accounts, size):
-                    self._start(group, self._act(kind, some), some)
+                for some in chunks(accounts, size):
+                    self._start(group, self._changes.make(kind, some), some)
         return bool(due)
 
     def _start(
@@ -258,124 +248,6 @@ class RegionRun:
         self._tasks.discard(task)
         if not self._tasks:
             self._idle.set()
-
-    async def _act(self, kind: ActionKind, accounts: Sequence[AccountState]) -> None:
-        try:
-            match kind:
-                case ActionKind.REMOVE:
-                    await self._delete(kind, accounts)
-                case ActionKind.REINVITE:
-                    await self._reinvite(accounts)
-                case ActionKind.ACCEPT:
-                    await self._accept(accounts[0])
-                case ActionKind.START_MONITORING:
-                    await self._start_monitoring(accounts[0])
-                case _:
-                    await self._create(kind, accounts)
-        except ClientClosed:
-            raise
-        except StoppedError as error:
-            for account in accounts:
-                account.end(str(error), error.reason)
-        except DetectiveError as error:
-            for account in accounts:
-                account.fail(kind, error)
-
-    async def _create_while_there_is_room(self, kind: ActionKind, accounts: Sequence[AccountState]) -> None:
-        """Invite accounts of which not all may have room: one tells whether there is any beyond the default quota."""
-        room = max(0, MAX_MEMBERS - (self._members or 0))
-        for some in (*_chunks(accounts[:room]), accounts[room : room + 1], *_chunks(accounts[room + 1 :])):
-            await self._act(kind, some)
-
-    async def _create(self, kind: ActionKind, accounts: Sequence[AccountState]) -> None:
-        if self._quota_error is not None:
-            for account in accounts:
-                account.fail(kind, self._quota_error)
-            return
-        try:
-            async with self._acting(kind, accounts):
-                response = await self.graph.client.create_members(
-                    self.graph.found_arn,
-                    [account.desired.account for account in accounts if account.desired is not None],
-                    message=self.desired.message,
-                    disable_email_notification=self.desired.disable_email_notification,
-                )
-        except (ValidationException, ServiceQuotaExceededException) as error:
-            if len(accounts) == 1:
-                if isinstance(error, ServiceQuotaExceededException):
-                    self._quota_error = error
-                raise
-        else:
-            _record(kind, accounts, {member.account_id: member for member in response.members}, response)
-            return
-        # One account may be invalid, or there are too many: try the halves, so that the others succeed.
-        half = len(accounts) // 2
-        await self._act(kind, accounts[:half])
-        await self._act(kind, accounts[half:])
-
-    async def _delete(self, kind: ActionKind, accounts: Sequence[AccountState]) -> list[AccountState]:
-        """Remove members, and return those that are none any more."""
-        # Of another invitation, it is the first half only.
-        async with self._acting(ActionKind.REMOVE, accounts):
-            response = await self.graph.client.delete_members(
-                self.graph.found_arn, [account.account_id for account in accounts]
-            )
-        removed = set(response.account_ids)
-        if kind is ActionKind.REMOVE:
-            _record(kind, accounts, dict.fromkeys(removed), response)
-        else:
-            left = [account for account in accounts if account.account_id not in removed]
-            _record(kind, left, {}, response, attempted=ActionKind.REMOVE)
-        return [account for account in accounts if account.account_id in removed]
-
-    async def _reinvite(self, accounts: Sequence[AccountState]) -> None:
-        members = [account for account in accounts if account.member is not None]
-        # The first half of the others was done before.
-        left = [account for account in accounts if account.member is None]
-        if members:
-            removed = await self._delete(ActionKind.REINVITE, members)
-            for account in removed:
-                account.remove()
-            left += removed
-        if left:
-            await self._create(ActionKind.REINVITE, left)
-
-    async def _accept(self, account: AccountState) -> None:
-        sources = self.execution.sources
-        if account.account_id not in sources:
-            sources[account.account_id] = self.desired.credentials_of(account.account_id)
-        client = self.graph.client.with_options(credentials=sources[account.account_id], account_id=account.account_id)
-        before = account.failure
-        account.failure = Failure(ActionKind.ACCEPT, Reason.NO_RESPONSE, WAITS_FOR_KEYS)
-
-        def check(owner: str) -> None:
-            account.failure = before
-            if owner != account.account_id:
-                # Accepting would make that account a member, which the plan does not show.
-                text = f"the credentials to accept its invitation with are those of account {owner}"
-                raise StoppedError(Reason.WRONG_ACCOUNT, text)
-
-        await self.execution.act_identified(
-            client,
-            check,
-            lambda: account.note_unknown(ActionKind.ACCEPT),
-            lambda pinned: pinned.accept_invitation(self.graph.found_arn),
-        )
-        account.sent(ActionKind.ACCEPT)
-
-    async def _start_monitoring(self, account: AccountState) -> None:
-        async with self._acting(ActionKind.START_MONITORING, [account]):
-            await self.graph.client.start_monitoring_member(self.graph.found_arn, account.account_id)
-        account.sent(ActionKind.START_MONITORING)
-
-    def _acting(self, kind: ActionKind, accounts: Iterable[AccountState]) -> AbstractAsyncContextManager[None]:
-        """Hold a slot for one call that changes something for some accounts."""
-
-        def note_unknown() -> None:
-            for account in accounts:
-                account.note_unknown(kind)
-
-        return self.execution.acting(self.graph.region, note_unknown)
 
     def _end_accounts(self) -> None:
         problem = self.graph.problem
@@ -431,35 +303,3 @@ class Application:
             await region.run()
         finally:
             self.execution.slots.leave(region.graph.region)
-
-
-def _chunks(accounts: Sequence[AccountState], size: int = MAX_ACCOUNTS) -> Iterator[Sequence[AccountState]]:
-    return (accounts[start : start + size] for start in range(0, len(accounts), size))
-
-
-def _record(
-    kind: ActionKind,
-    accounts: Sequence[AccountState],
-    done: Mapping[str, MemberDetail] | Mapping[str, None],
-    response: CreateMembersResponse | DeleteMembersResponse,
-    *,
-    attempted: ActionKind | None = None,
-) -> None:
-    """Record for each account its new state, or the reason why AWS left it unprocessed.
-
-    Args:
-        kind: the action.
-        accounts: those of the request.
-        done: the new states of the accounts that were processed.
-        response: the response.
-        attempted: the part of the action that the request was for; None for the whole.
-    """
-    reasons = {one.account_id: one.reason for one in response.unprocessed_accounts}
-    for account in accounts:
-        if account.account_id in done:
-            account.succeed(kind, done[account.account_id])
-        else:
-            if response.response_metadata.repeated:
-                # An attempt before it, without a response, may have carried it out.
-                account.note_unknown(attempted or kind)
-            account.refuse(kind, reasons.get(account.account_id))
