@@ -63,7 +63,7 @@ PASSED_ON = {
     ("integrations/opentelemetry/hook.py", "end"),
     ("membership/accounts.py", "LineProblem"),
     ("membership/apply.py", "Problem"),
-    ("membership/apply.py", "end"),
+    ("membership/changes.py", "end"),
     ("membership/accounts.py", "_BadLineError"),
     ("membership/decisions.py", "Blocked"),
     ("membership/desired.py", "ParameterError"),
