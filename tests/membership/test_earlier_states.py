@@ -1,13 +1,12 @@
 """Looks that show what was before the plan, or before another look, as not everything is seen everywhere at once."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 import pytest
 from attrs import evolve
 
-from detective_async import DetectiveClient, ListMembersResponse, MemberDetail
+from detective_async import DetectiveClient, ListMembersResponse, MemberDetail, MemberStatus
 from detective_async.membership import MembershipPlan, MembershipReport, Reason, plan_membership
 from detective_async.testing import DetectiveSimulator
 from membership.worlds import (
@@ -32,7 +31,7 @@ EARLIER = datetime(2020, 1, 1, tzinfo=UTC)
 class Looks(DetectiveClient):
     """A client whose next looks at the members show something else."""
 
-    next_looks: ClassVar[list[Sequence[MemberDetail]]] = []
+    next_looks: ClassVar[list[list[MemberDetail]]] = []
 
     async def list_members(self, *args: Any, **options: Any) -> ListMembersResponse:
         found = await super().list_members(*args, **options)
@@ -41,11 +40,11 @@ class Looks(DetectiveClient):
 
 def before(status: str, *, account_id: str = ONE, at: datetime = EARLIER) -> MemberDetail:
     """Return a member as it was."""
-    return MemberDetail(account_id=account_id, status=status, invited_time=at, updated_time=at)
+    return MemberDetail(account_id=account_id, status=MemberStatus(status), invited_time=at, updated_time=at)
 
 
 async def plan_and_apply(
-    sim: DetectiveSimulator, *looks: Sequence[MemberDetail], timeout: float = 300, **options: Any
+    sim: DetectiveSimulator, *looks: list[MemberDetail], timeout: float = 300, **options: Any
 ) -> tuple[MembershipPlan, MembershipReport, float]:
     """Plan, apply with other looks, and return the plan, the report, and the seconds that applying took."""
     time = WorldTime(sim)
