@@ -6,6 +6,7 @@ import logging
 import math
 import os
 import re
+import select
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
@@ -33,6 +34,8 @@ _ROLE_NAME = re.compile(r"(?!/|arn:)([!-~]+/)?[\w+=,.@-]{1,64}", re.ASCII)
 #: Seconds in which a host was not reached, before that is said.
 SAY_AFTER = 5.0
 _LEVELS = (logging.WARNING, logging.INFO)
+#: Seconds after which the wait for an answer begins anew.
+_WAIT = 0.1
 #: Profiles that are named where another one was asked for.
 _NAMED_PROFILES = 10
 
@@ -483,4 +486,7 @@ def ask(question: str, otherwise: str) -> str:
     with signals.at_once():
         sys.stderr.write(question)
         sys.stderr.flush()
+        # A signal just before a wait is handled after it only, so none may be long; on Windows, files have no `select`.
+        while os.name == "posix" and not select.select([sys.stdin], [], [], _WAIT)[0]:
+            pass
         return sys.stdin.readline()

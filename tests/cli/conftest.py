@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import io
 import os
 import pty
 import select
@@ -26,6 +27,7 @@ from detective_async.testing import SimulatorThread
 
 #: The installed command.
 SCRIPT = Path(sys.executable).with_name("detective-async")
+_READABLE = os.open(os.devnull, os.O_RDONLY)
 
 
 @frozen
@@ -102,6 +104,17 @@ class Program:
         """The operations that have changed something."""
         reading = ("List", "Get", "Describe", "BatchGet", "AssumeRole")
         return [one.operation for one in self.sim.requests if not str(one.operation).startswith(reading)]
+
+
+class Terminal(io.StringIO):
+    """A terminal in this process: what is typed on it, or what is written to it."""
+
+    def isatty(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        """Return a descriptor that can be read at once, as what was typed can."""
+        return _READABLE
 
 
 def lose_reports(monkeypatch: pytest.MonkeyPatch) -> None:

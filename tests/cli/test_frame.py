@@ -1,6 +1,7 @@
 """The command's frame: help, wrong use, exit codes, standard output and standard error, terminals, signals."""
 
 import asyncio
+import ctypes
 import importlib.util
 import io
 import json
@@ -10,14 +11,17 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import click
 import pytest
-from cli.conftest import SCRIPT, Program
+from cli.conftest import SCRIPT, Program, Terminal
 
 from detective_async.cli import main, options, signals
 from detective_async.cli import program as frame
@@ -506,16 +510,11 @@ def test_ctrl_c(program: Program, arguments: list[str]) -> None:
     assert program(*arguments).code == (1 if arguments == ["coverage"] else 0)
 
 
-class _Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
 @pytest.mark.parametrize(("answer", "done"), [("y\n", True), ("Yes\n", True), ("\n", False), ("no\n", False)])
 def test_a_question_on_a_terminal(answer: str, done: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only a yes is one."""
-    monkeypatch.setattr(sys, "stdin", _Terminal(answer))
-    monkeypatch.setattr(sys, "stderr", terminal := _Terminal())
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
     if done:
         options.confirm("Do it?", yes=False)
     else:
@@ -527,8 +526,8 @@ def test_a_question_on_a_terminal(answer: str, done: bool, monkeypatch: pytest.M
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_just_before_the_question(number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not asked."""
-    monkeypatch.setattr(sys, "stdin", _Terminal("y\n"))
-    monkeypatch.setattr(sys, "stderr", terminal := _Terminal())
+    monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
 
     async def ask() -> None:
         options.confirm("Do it?", yes=False)
@@ -538,6 +537,30 @@ def test_an_interruption_just_before_the_question(number: signal.Signals, monkey
     with signals.handled(at_the_end=False), pytest.raises(KeyboardInterrupt):
         signals.run(ask())
     assert terminal.getvalue() == "Do it? [y/N] "
+
+
+def test_an_interruption_just_before_the_wait_for_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends the wait, and not the answer."""
+    reader, writer = os.pipe()
+    interrupt = partial(ctypes.CDLL(None)["raise"], signal.SIGINT)
+
+    def interrupted(function: Callable[[], Any]) -> Callable[[], Any]:
+        # In C only: where Python code ran in between, the signal would be handled before the function is called.
+        return partial(next, filter(None, map(partial.__call__, [interrupt, partial(function)])))
+
+    with os.fdopen(reader) as pipe:
+        terminal = Mock(isatty=lambda: True, fileno=interrupted(pipe.fileno), readline=interrupted(pipe.readline))
+        monkeypatch.setattr(sys, "stdin", terminal)
+        monkeypatch.setattr(sys, "stderr", Terminal())
+        answer = threading.Timer(5, os.write, (writer, b"y\n"))
+        answer.start()
+        with signals.handled(at_the_end=False), pytest.raises(KeyboardInterrupt):
+            options.confirm("Do it?", yes=False)
+        is_early = answer.is_alive()
+        answer.cancel()
+        answer.join()
+        os.close(writer)
+    assert is_early
 
 
 def test_a_question_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli.conftest import SCRIPT, Program, lose_reports, signal_after
+from cli.conftest import SCRIPT, Program, Terminal, lose_reports, signal_after
 from support.programs import Ended
 
 from detective_async import DetectiveClient
@@ -250,8 +250,8 @@ def test_accounts_of_the_organization_in_a_list(program: Program, monkeypatch: p
         "note: if the graph is an organization's, accounts of the organization are enabled at once, without invitation"
     )
     assert remark in program(*arguments, "--dry-run").out.splitlines()
-    monkeypatch.setattr(sys, "stdin", _Terminal("y\n"))
-    monkeypatch.setattr(sys, "stderr", asked := _Terminal())
+    monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
+    monkeypatch.setattr(sys, "stderr", asked := Terminal())
     assert program(*arguments).code == 0
     assert remark in asked.getvalue().splitlines()
     assert "(AWS bills up to 2 new memberships by data volume; AWS sends up to 2 e-mails)? [y/N] " in asked.getvalue()
@@ -277,19 +277,14 @@ def test_the_number_of_removals_is_typed(onboard: Onboard, answer: str, code: in
     assert "This removes 4 memberships. Type their number to do it: " in ended.out
 
 
-class _Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
 @pytest.mark.parametrize(("answer", "code", "left"), [("4\n", 0, 1), ("y\n", 2, 5)])
 def test_the_number_of_removals_is_a_confirmation(
     onboard: Onboard, monkeypatch: pytest.MonkeyPatch, answer: str, code: int, left: int
 ) -> None:
     """The same in this process."""
     remove_all_but_one(onboard)
-    monkeypatch.setattr(sys, "stdin", _Terminal(answer))
-    monkeypatch.setattr(sys, "stderr", _Terminal())
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    monkeypatch.setattr(sys, "stderr", Terminal())
     assert onboard.program(*onboard.arguments("--remove-others", regions=ONE_REGION)).code == code
     assert len(onboard.statuses) == left
 
@@ -586,8 +581,8 @@ def test_members_that_cannot_be_removed(onboard: Onboard) -> None:
 
 def test_the_question_says_what_it_costs(onboard: Onboard, monkeypatch: pytest.MonkeyPatch) -> None:
     """And how many e-mails it sends; --quiet does not hide what the question is about."""
-    monkeypatch.setattr(sys, "stdin", _Terminal("n\n"))
-    monkeypatch.setattr(sys, "stderr", asked := _Terminal())
+    monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
+    monkeypatch.setattr(sys, "stderr", asked := Terminal())
     assert onboard.program(*onboard.arguments("--quiet")).code == 2
     text = asked.getvalue()
     assert "AWS bills 2 new graphs and 10 new memberships by data volume; AWS sends 10 e-mails" in text
