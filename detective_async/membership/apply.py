@@ -27,7 +27,6 @@ from detective_async.membership.execution import (
     error_text,
     identify,
     library_error,
-    reason_of,
 )
 from detective_async.membership.graphs import (
     Contradiction,
@@ -45,6 +44,8 @@ from detective_async.membership.steps import (
     first_step,
 )
 
+#: Reasons that contradict no plan.
+_WAITING = frozenset({Reason.TIMED_OUT, Reason.NO_RESPONSE})
 #: Actions of one account per request; all others share requests.
 _SINGLE = frozenset({ActionKind.ACCEPT, ActionKind.START_MONITORING})
 
@@ -103,13 +104,18 @@ class RegionRun:
             return
         self._is_found = True
         self._facts = GraphFacts(self.desired.organization is not None, administrator_of(graph.found_arn))
-        async with unwrapped_task_group() as group:
-            for step in GRAPH_STEPS:
-                group.create_task(self._recorded(carry_out(step(graph), self.execution.wait.part())))
-            group.create_task(self._apply_members())
-        if graph.lost is not None:
+        try:
+            async with unwrapped_task_group() as group:
+                for step in GRAPH_STEPS:
+                    group.create_task(self._recorded(carry_out(step(graph), self.execution.wait.part())))
+                group.create_task(self._apply_members())
+        except StoppedError as lost:
+            # Nothing else that is waited for can come true.
+            self._unfinished = 0
+            graph.fail(lost)
+            self._end_accounts()
             for account in self.accounts:
-                account.lose(graph.lost)
+                account.lose(lost)
 
     def end_unfinished(self, problem: str, reason: Reason) -> None:
         """End what has not ended yet: the time is over, or the work was cancelled."""
@@ -117,11 +123,10 @@ class RegionRun:
         if self._unfinished:
             failures = list(graph.failures.values())
             more = "; ".join(dict.fromkeys(map(error_text, failures)))
-            # What the plan does not show is as good as known: applying the same plan again would not help.
-            is_unplanned = reason is Reason.TIMED_OUT and Reason.NOT_PLANNED in map(reason_of, failures)
-            stopped = StoppedError(
-                Reason.NOT_PLANNED if is_unplanned else reason, f"{problem}: {more}" if more else problem
-            )
+            # What contradicts the plan is as good as known: applying the same plan again would not help.
+            against = (one.reason for one in failures if isinstance(one, StoppedError) and one.reason not in _WAITING)
+            own = next(against, reason) if reason is Reason.TIMED_OUT else reason
+            stopped = StoppedError(own, f"{problem}: {more}" if more else problem)
             stopped.__cause__ = next(filter(None, map(library_error, failures)), None)
             graph.fail(stopped)
         if graph.problem is not None and not self._is_found:
@@ -140,6 +145,8 @@ class RegionRun:
         except TimeoutError:
             return
         except (DetectiveError, StoppedError) as error:
+            if error is self.graph.lost:
+                raise
             self.graph.fail(error)
         self._unfinished -= 1
 
@@ -185,6 +192,8 @@ class RegionRun:
         except ClientClosed:
             raise
         except (DetectiveError, StoppedError) as error:
+            if error is self.graph.lost:
+                raise
             self.graph.fail(error)
             self._end_accounts()
 

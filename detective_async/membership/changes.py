@@ -183,4 +183,4 @@ def _record(
             if response.response_metadata.repeated:
                 # An attempt before it, without a response, may have carried it out.
                 account.note_unknown(attempted or kind)
-            account.refuse(kind, reasons.get(account.account_id))
+            account.refuse(kind, attempted or kind, reasons.get(account.account_id))

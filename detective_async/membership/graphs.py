@@ -90,7 +90,7 @@ class Graph:
         auto_enable: what the setting of that name was set to; None if it was not.
         failures: what has kept its steps from ending so far, by step, and that of their reads apart, so that it does
             not replace the error of a change; by None of finding it.
-        is_listed: whether ListGraphs or its members have shown it, so that it is gone if ListGraphs does not any more.
+        is_listed: whether any read has shown it, so that it is gone if ListGraphs does not any more.
         made: whether this run has asked to make it, so that AWS starts all its packages.
         lost: says that it was deleted while the plan was applied; None if that is not known.
     """
@@ -194,9 +194,6 @@ class Graph:
     def add_problem(self, text: str, reason: Reason, cause: Exception | None) -> None:
         """Add a problem that has a text already."""
         if self._problem is not None:
-            if text in self._problem[0]:
-                # Several look at the same graph.
-                return
             text, reason, cause = f"{self._problem[0]}; {text}", self._problem[1], self._problem[2] or cause
         self._problem = text, reason, cause
 

@@ -34,6 +34,7 @@ from detective_async.membership.desired import (
 )
 from detective_async.membership.execution import Delegation, Execution, identify, named_regions, notes_on_closed
 from detective_async.membership.graphs import Graph
+from detective_async.membership.looks import Known
 from detective_async.membership.plan_text import (
     format_plan,
     plan_data,
@@ -77,8 +78,9 @@ class MembershipPlan(Plan):
     _desired: DesiredState = field(alias="desired", repr=False, eq=False)
     # Region -> the members among the accounts as they were: no other memberships are removed.
     _members: Mapping[str, Mapping[str, MemberDetail]] = field(alias="members", repr=False, eq=False)
-    # That of the last application, which is all that changes of a plan.
+    # That of the last application, and what it knew of each account by region, which is all that changes of a plan.
     _reports: list[MembershipReport] = field(init=False, factory=list, repr=False, eq=False)
+    _last: dict[tuple[str, str], MemberDetail | None] = field(init=False, factory=dict, repr=False, eq=False)
 
     @property
     def regions(self) -> tuple[str, ...]:
@@ -147,6 +149,8 @@ class MembershipPlan(Plan):
                 administrator_id=self.administrator_id,
             )
             self._reports[:] = [report]
+            states = (account for region in application.regions for account in region.accounts)
+            self._last.update(((one.region, one.account_id), one.known.member) for one in states)
         return report
 
     def _application(self, timeout: float, progress: ProgressCallback | None) -> Application:
@@ -205,8 +209,9 @@ class MembershipPlan(Plan):
                 frozenset(actions.get(account_id, ())),
                 execution,
                 on_end,
-                blocked=problems.get((region, account_id)),
-                seen=self._members[region].get(account_id),
+                Known(execution.clock, self._last.get((region, account_id), self._members[region].get(account_id))),
+                self._members[region].get(account_id),
+                problems.get((region, account_id)),
             )
             for account_id in (*wanted, *others)
         ]

@@ -3,9 +3,8 @@
 import enum
 import re
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
 
-from attrs import Factory, define, evolve, field, frozen
+from attrs import Factory, define, evolve, frozen
 
 from detective_async.api.models.members import InvitationType, MemberDetail, MemberDisabledReason, MemberStatus
 from detective_async.api.wire.error_responses import message_text
@@ -13,7 +12,6 @@ from detective_async.client import polling
 from detective_async.errors import DetectiveError
 from detective_async.membership.actions import REMOVING, AccountReport, ActionKind, Problem, Reason
 from detective_async.membership.decisions import (
-    ADDING,
     Blocked,
     DesiredMember,
     Do,
@@ -25,15 +23,14 @@ from detective_async.membership.decisions import (
     needed,
 )
 from detective_async.membership.execution import Execution, StoppedError, error_text, reason_of, without_request_id
-from detective_async.membership.graphs import SETTLING, Contradiction, not_known, not_planned
+from detective_async.membership.graphs import SETTLING, not_known, not_planned
+from detective_async.membership.looks import Known
 
 #: Seconds for which the result of another check of an account's volume is waited for.
 _VOLUME_CHECK = 60.0
 #: Seconds for which a volume that is not known is waited for after the acceptance, as Terraform's provider waits for
 #: ENABLED. Accounts that are new to AWS may stay so for days, which is not to hold up a run until its deadline.
 _ENABLING = 240.0
-#: By how much the times of an invitation may differ between operations. It is not known whether AWS rounds them alike.
-_ROUNDING = timedelta(seconds=1)
 #: Words of AWS for a reason that passes, so that a refused account is sent again.
 _PASSING = re.compile(
     r"try again|retry|temporar|throttl|too many requests|rate exceeded|internal|unavailable|timed? ?out|in progress",
@@ -41,7 +38,8 @@ _PASSING = re.compile(
 )
 #: What AWS says of accounts for which nothing was to be done, so that it has only to be seen. Other words lead to a
 #: shorter wait.
-_IN_EFFECT = re.compile(r"already a member|not a member", re.IGNORECASE)
+_ALREADY_MEMBER = re.compile(r"already a member", re.IGNORECASE)
+_NO_MEMBER = re.compile(r"not a member", re.IGNORECASE)
 _HALF_INVITED = "it was removed, but not invited again"
 _CHANGED_MEMBERSHIP = "it has changed since the plan was made, and may have been removed and added again: plan again"
 _OTHER_MEMBERSHIP = "it was removed and added again since the plan was made, which shows no removal of that: plan again"
@@ -72,7 +70,6 @@ class Failure:
         retry_at: when the action may be carried out again, by the clock; None if never.
         until: when a failure that is not repeated counts, by the clock: until then its cause may still disappear,
             because what others have done is not seen yet.
-        is_in_effect: whether AWS says that there was nothing to be done.
     """
 
     kind: ActionKind
@@ -81,7 +78,6 @@ class Failure:
     error: Exception | None = None
     retry_at: float | None = None
     until: float = 0.0
-    is_in_effect: bool = False
 
 
 @define(eq=False)
@@ -95,7 +91,7 @@ class AccountState:
         on_end: called when processing has ended.
         blocked: why the plan does not show what would have to be done for it, if that was said.
         seen: its state when the plan was made; None if it was not a member.
-        was_member: whether it was a member when the plan was made, or in any look since its last action.
+        known: what is known of it: at first, what the plan saw, or an earlier application of the plan.
         phase: where its processing is.
         member: its state when last seen; None if it was not a member.
         before: its status when first known.
@@ -111,9 +107,9 @@ class AccountState:
     planned: frozenset[ActionKind]
     execution: Execution
     on_end: Callable[["AccountState"], object]
+    known: Known
+    seen: MemberDetail | None
     blocked: Problem | None = None
-    seen: MemberDetail | None = None
-    was_member: bool = field(init=False)
     phase: Phase = Phase.UNSEEN
     member: MemberDetail | None = None
     before: MemberStatus | None = None
@@ -121,30 +117,16 @@ class AccountState:
     maybe_done: list[ActionKind] = Factory(list)
     outcome: tuple[str, Reason, Exception | None] | None = None
     failure: Failure | None = None
-    # The account as it was invited in this run: what is older is out of date.
-    _invited: MemberDetail | None = None
-    # The account as it was removed, to be invited again.
-    _removed: MemberDetail | None = None
     # The account when AWS was asked to check its volume again.
     _monitored: MemberDetail | None = None
     _is_known: bool = False
     # Whether its state is known since its last action.
     _was_seen: bool = False
-    # That it is missing although it is or was a member, and that it is as it was before.
-    _missing: Contradiction = field(init=False)
-    _earlier: Contradiction = field(init=False)
-    # The last change of it that was seen.
-    _changed_at: datetime | None = field(init=False, default=None)
     # Why it is not as desired, while that may still change by itself.
     _blocked_so_far: Blocked | None = None
-    # When the last action was carried out, or seen to have been.
-    _acted_at: float = 0.0
+    # When its status was last seen to have changed, or an action was carried out; None if neither was.
+    _changed_at: float | None = None
     _pauses: Iterator[float] | None = None
-
-    def __attrs_post_init__(self) -> None:
-        self.was_member = self.seen is not None
-        self._changed_at = None if self.seen is None else self.seen.updated_time
-        self._missing, self._earlier = (Contradiction(self.execution.clock) for _ in range(2))
 
     @property
     def status(self) -> MemberStatus | None:
@@ -158,14 +140,16 @@ class AccountState:
 
     def observe(self, member: MemberDetail | None) -> bool:
         """Record what was seen of it, and return whether that is progress."""
-        if self._is_out_of_date(member):
+        previous, was_member = self.status, self.known.member is not None
+        if not self._learn(member):
             return False
-        self._note_effects(member)
-        previous, self.member, self._was_seen = self.status, member, True
-        self.was_member |= member is not None
-        self.phase = Phase.SEEN
+        self._was_seen = True
         if not self._is_known:
             self._is_known, self.before = True, self.status
+        if was_member and member is None and self.known.added is not None:
+            self.end(_declined(self.known.added), Reason.DECLINED)
+            return True
+        self.phase = Phase.SEEN
         if self.status == previous:
             return False
         self.failure = self._pauses = None
@@ -176,17 +160,8 @@ class AccountState:
 
         Without this, the report would say what the account was long before the end.
         """
-        if member is None:
-            if not self.was_member or not self._missing.lasts():
-                return
-        elif self._is_old(member):
-            return
-        else:
-            self._missing.clear()
-            self.was_member = True
-        self._note_effects(member)
-        previous, self.member = self.status, member
-        if self.status == previous:
+        previous = self.status
+        if not self._learn(member) or self.status == previous:
             return
         decision = decide(self._desired_now(), member, facts)
         if isinstance(decision, Done):
@@ -219,18 +194,17 @@ class AccountState:
         """Record an action that was carried out, and the state that the response has."""
         self.failure = self._pauses = None
         self._note_done(kind)
-        if kind in ADDING or kind is ActionKind.REINVITE:
-            self._invited = member
         if member is None:
-            self._removed = self.member
-        self._missing.clear()
-        self.was_member = False
+            self.known.end()
+        else:
+            self.known.add(member)
         self.member, self.phase = member, Phase.SEEN
 
     def remove(self) -> None:
         """Record that it was removed, as the first half of another invitation."""
         self._note_done(ActionKind.REMOVE)
-        self._removed, self.member, self.was_member = self.member, None, False
+        self.known.end()
+        self.member = None
 
     def sent(self, kind: ActionKind) -> None:
         """Record an action that was carried out, and whose response does not have the state that follows."""
@@ -252,17 +226,19 @@ class AccountState:
         if kind not in self.maybe_done:
             self.maybe_done.append(kind)
 
-    def refuse(self, kind: ActionKind, reason: str | None) -> None:
-        """Record that AWS left the account unprocessed."""
+    def refuse(self, kind: ActionKind, part: ActionKind, reason: str | None) -> None:
+        """Record that AWS left the account unprocessed, in the part of the action that was sent."""
         text = without_request_id(message_text(reason, ())) or "no reason given"
-        is_in_effect = _IN_EFFECT.search(text) is not None
+        is_removal = part is ActionKind.REMOVE
+        is_in_effect = (_NO_MEMBER if is_removal else _ALREADY_MEMBER).search(text) is not None
+        if is_removal and is_in_effect:
+            self.known.end()
         self.failure = Failure(
             kind,
             Reason.REFUSED,
             f"{kind}: AWS left the account unprocessed: {text}",
             retry_at=self._next_attempt() if _PASSING.search(text) else None,
             until=self.execution.wait.deadline if is_in_effect else self._now + SETTLING,
-            is_in_effect=is_in_effect,
         )
         self.phase = Phase.UNSEEN
 
@@ -270,15 +246,17 @@ class AccountState:
         """End processing before it is done, with the last failure, of an action or of looking at the members."""
         if self._end_as_wanted(facts):
             return
-        if reason is Reason.TIMED_OUT and self._invited is not None and self._is_lost:
+        known = self.known
+        is_missing = known.missing.is_seen and known.missing.lasts()
+        if reason is Reason.TIMED_OUT and known.added is not None and is_missing:
             self.member = None
-            self.end(f"{problem}: {_declined(self._invited)}", Reason.DECLINED)
+            self.end(f"{problem}: {_declined(known.added)}", Reason.DECLINED)
             return
         blocked = self._blocked_so_far
         if reason is Reason.TIMED_OUT and blocked is not None and self.failure is None:
             self.end(f"{problem}: {blocked.text}", blocked.reason)
             return
-        if reason is Reason.TIMED_OUT and self._missing.is_seen:
+        if reason is Reason.TIMED_OUT and known.missing.is_seen and (is_missing or not self._was_seen):
             decision = decide(self._desired_now(), None, facts)
             if isinstance(decision, Do) and (kind := needed(decision.kind, self.planned)) not in self.planned:
                 self._end_unplanned(kind, f"{problem}: ")
@@ -288,9 +266,9 @@ class AccountState:
         if self.failure is not None:
             text, error = self.failure.text, self.failure.error
         done = f"{str(self.done[-1])!r} was done" if self.done and not self._half_done and text is None else ""
-        if self._missing.is_seen and (self.desired is None or not self._was_seen):
+        if known.missing.is_seen and (self.desired is None or not self._was_seen):
             seen = f"the account was not among the members, which is believed after {SETTLING:g} s"
-        elif self._earlier.is_seen and not self._was_seen:
+        elif known.earlier.is_seen and not self._was_seen:
             seen = f"the account was only seen as it may have been before, which is believed after {SETTLING:g} s"
         elif self._was_seen:
             is_or_was = "was" if self.maybe_done else "is"
@@ -340,11 +318,6 @@ class AccountState:
         return self.execution.clock.monotonic()
 
     @property
-    def _is_lost(self) -> bool:
-        """Whether it is missing since its invitation, and not only not seen yet."""
-        return self._missing.is_seen and (self.was_member or self._missing.lasts())
-
-    @property
     def _is_half_invited(self) -> bool:
         return self.desired is not None and ActionKind.REMOVE in self.done
 
@@ -362,13 +335,22 @@ class AccountState:
         if kind in self.maybe_done:
             self.maybe_done.remove(kind)
         self.done.append(kind)
-        self._acted_at = self._now
+        self._changed_at = self._now
 
     def _note_effects(self, member: MemberDetail | None) -> None:
         for kind in [kind for kind in self.maybe_done if _shows_effect(kind, member)]:
-            if kind is ActionKind.REMOVE:
-                self._removed = self.member
             self._note_done(kind)
+
+    def _learn(self, member: MemberDetail | None) -> bool:
+        """Learn what a look has shown, and return whether that is to be believed."""
+        before = self.known.member
+        if not self.known.believes(member):
+            return False
+        self._note_effects(member)
+        if (before and before.status) != (member and member.status):
+            self._changed_at = self._now
+        self.member = member
+        return True
 
     def _end_as_wanted(self, facts: GraphFacts) -> bool:
         """End processing if the account is as wanted, and that was only not decided on any more; return whether so."""
@@ -423,70 +405,17 @@ class AccountState:
             stopped = not_planned(kind)
             self.end(f"{before}{stopped}", stopped.reason)
 
-    def _is_out_of_date(self, member: MemberDetail | None) -> bool:
-        """Return whether what was seen is older than what was done, so far as that can be known."""
-        if member is None:
-            return self._is_missing_by_mistake()
-        self._missing.clear()
-        return self._is_old(member)
-
-    def _is_old(self, member: MemberDetail) -> bool:
-        """Return whether a membership that was seen is older than what was done, or was seen before."""
-        if self._is_other_membership(member):
-            return True
-        known, changed_at = self._changed_at, member.updated_time
-        is_earlier = known is not None and changed_at is not None and changed_at < known
-        # A membership that ended before the plan was made, unless another has added it since.
-        failure = self.failure
-        is_in_effect = bool(self.done or self.maybe_done) or (failure is not None and failure.is_in_effect)
-        is_unexpected = not self.was_member and not is_in_effect
-        if (is_earlier or is_unexpected) and not self._earlier.lasts():
-            return True
-        self._earlier.clear()
-        self._changed_at = changed_at or known
-        return False
-
-    def _is_other_membership(self, member: MemberDetail) -> bool:
-        """Return whether a membership is older than one that was added or removed."""
-        added = None if self._invited is None else self._invited.invited_time
-        if added is not None:
-            return member.invited_time is not None and member.invited_time < added - _ROUNDING
-        removed = None if self._removed is None else membership_time(self._removed)
-        at = membership_time(member)
-        return at is not None and removed is not None and at <= removed
-
-    def _is_missing_by_mistake(self) -> bool:
-        """Return whether it may be a member all the same: a look may miss one while others come and go, or be late."""
-        failure = self.failure
-        if self.desired is None:
-            # The plan has seen it, so that only AWS's own word is believed at once.
-            if failure is not None and failure.is_in_effect:
-                return False
-        elif (failure is not None and failure.kind is ActionKind.REINVITE) or (
-            self._invited is None and not self.was_member
-        ):
-            return False
-        stays_missing = self._missing.lasts()
-        if self.desired is None:
-            return not stays_missing
-        if not self.was_member or not stays_missing:
-            return True
-        if self._invited is None:
-            return False
-        self.member = None
-        self.end(_declined(self._invited), Reason.DECLINED)
-        return True
-
     def _may_still_change(self) -> bool:
         """Return whether a state that blocks may be from before the last action, or one in between."""
         member = self.member
-        if member is None or member.status != MemberStatus.ACCEPTED_BUT_DISABLED or not self.done:
+        changed_at = self._changed_at
+        if member is None or member.status != MemberStatus.ACCEPTED_BUT_DISABLED or changed_at is None:
             return False
-        if self.done[-1] is ActionKind.START_MONITORING:
+        if self.done and self.done[-1] is ActionKind.START_MONITORING:
             is_unchanged = self._monitored is not None and member.updated_time == self._monitored.updated_time
-            return is_unchanged and self._now < self._acted_at + _VOLUME_CHECK
+            return is_unchanged and self._now < changed_at + _VOLUME_CHECK
         # After the acceptance, a volume may not be known yet.
-        return member.disabled_reason == MemberDisabledReason.VOLUME_UNKNOWN and self._now < self._acted_at + _ENABLING
+        return member.disabled_reason == MemberDisabledReason.VOLUME_UNKNOWN and self._now < changed_at + _ENABLING
 
 
 def _declined(invited: MemberDetail) -> str:

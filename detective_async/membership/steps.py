@@ -283,7 +283,7 @@ class SetAutoEnable(GraphStep):
 
     def __init__(self, graph: Graph) -> None:
         super().__init__(graph)
-        self._denied = Contradiction(self.execution.clock)
+        self._unreadable, self._refused = Contradiction(self.execution.clock), Contradiction(self.execution.clock)
 
     async def missing(self) -> Sequence[str]:
         """Compare the setting."""
@@ -292,6 +292,7 @@ class SetAutoEnable(GraphStep):
             return ()
         async with self.execution.reading(self.graph.region):
             found = await self.client.describe_organization_configuration(self.graph.found_arn)
+        self._unreadable.clear()
         return () if found.auto_enable is organization.auto_enable else (self._name,)
 
     def missing_of_new(self) -> Sequence[str]:
@@ -306,12 +307,11 @@ class SetAutoEnable(GraphStep):
 
     def is_transient(self, error: DetectiveError) -> bool:
         """Return True also while it is not seen everywhere that the graph is there, and the organization's."""
-        if self.graph.is_new and isinstance(error, ValidationException):
-            return True
-        if self.graph.is_new and isinstance(error, AccessDeniedException):
-            # It may be for lack of a permission, too.
-            return not self._denied.lasts()
-        return super().is_transient(error)
+        if not isinstance(error, ValidationException | AccessDeniedException):
+            return super().is_transient(error)
+        # A denial may be for lack of a permission, too.
+        is_waited_out = self.graph.is_new and isinstance(error, ValidationException)
+        return is_waited_out or not (self._unreadable if is_read(error) else self._refused).lasts()
 
     def note_done(self) -> None:
         """Note also what was set."""
@@ -360,6 +360,25 @@ async def find_organization_graph(graph: Graph) -> None:
         ) from error
 
 
+def _due(step: Step, missing: Sequence[str]) -> Sequence[str]:
+    """Return what is missing and planned.
+
+    Raises:
+        StoppedError: nothing of it is planned.
+    """
+    graph = step.graph
+    action = graph.planned.get(step.kind)
+    planned = () if action is None else action.items or ("",)
+    due = [name for name in missing if name in planned]
+    if not due:
+        unplanned = not_planned(step.kind, missing)
+        if not graph.made:
+            raise unplanned
+        # What a graph has from its beginning is seen in the end.
+        graph.failures.setdefault(step.kind, unplanned)
+    return due
+
+
 async def carry_out(step: Step, wait: Wait) -> None:
     """Do what is missing and planned, look, and wait until nothing is missing, or until the deadline.
 
@@ -368,9 +387,7 @@ async def carry_out(step: Step, wait: Wait) -> None:
         StoppedError: something is missing that the plan does not show; or it is still missing at the deadline.
     """
     graph, execution = step.graph, step.execution
-    action = graph.planned.get(step.kind)
-    planned = () if action is None else action.items or ("",)
-    undone, unseen = Contradiction(execution.clock), Contradiction(execution.clock)
+    refuted, unseen = Contradiction(execution.clock), Contradiction(execution.clock)
     failures, kind = graph.failures, step.kind
     # For a report at the deadline.
     failures[step.reading] = StoppedError(Reason.NO_RESPONSE, f"no response yet to {step.reading}")
@@ -386,7 +403,10 @@ async def carry_out(step: Step, wait: Wait) -> None:
                     step.note_done()
                 failures.pop(kind, None)
                 return
-            due = [name for name in missing if name in planned]
+            # It was read, and not only made.
+            graph.is_listed |= isinstance(step, GraphStep)
+            due = _due(step, missing)
+            refuted.clear()
             if due and kind not in graph.done:
                 await step.act(due)
                 step.note_done()
@@ -395,15 +415,14 @@ async def carry_out(step: Step, wait: Wait) -> None:
                 failures[kind] = StoppedError(Reason.TIMED_OUT, text)
                 wait.restart()
                 continue
-            if not due:
-                unplanned = not_planned(kind, missing)
-                # What a graph has from its beginning is seen in the end.
-                if not graph.made and undone.lasts():
-                    raise unplanned
-                failures.setdefault(kind, unplanned)
+        except StoppedError as error:
+            if refuted.lasts():
+                raise
+            failures[step.reading] = error
         except DetectiveError as error:
             step.note_error(error)
-            if isinstance(step, GraphStep) and isinstance(error, ResourceNotFoundException):
+            # Operations of the organization's configuration have no error of their own for a graph that is not found.
+            if isinstance(step, GraphStep) and isinstance(error, ResourceNotFoundException | ValidationException):
                 await graph.require(unseen)
             shortest = step.shortest_pause(error)
         if not await wait.pause(shortest=shortest):

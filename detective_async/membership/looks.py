@@ -1,0 +1,87 @@
+"""What is known of an account's membership, and which looks at the members are believed: some show what was before."""
+
+from datetime import datetime, timedelta
+
+from attrs import define, field
+
+from detective_async.api.models.members import MemberDetail
+from detective_async.membership.decisions import membership_time
+from detective_async.membership.graphs import Contradiction
+from detective_async.settings.clock import Clock
+
+#: By how much the times of a membership may differ between operations. It is not known whether AWS rounds them alike.
+_ROUNDING = timedelta(seconds=1)
+
+
+@define(eq=False)
+class Known:
+    """What is known of an account's membership. What contradicts it is believed when all looks have shown it for long.
+
+    Attributes:
+        member: its last state that is believed, of looks and responses; None if it was not a member.
+        is_listed: whether a look has shown the membership, and not only a response.
+        added: the account as it was added in this run, by AWS's response; None if it was not.
+        missing: that looks do not show the member.
+        earlier: that looks show a state before the one that is known, or a member that is not known.
+    """
+
+    clock: Clock
+    member: MemberDetail | None
+    is_listed: bool = field(init=False)
+    added: MemberDetail | None = field(init=False, default=None)
+    missing: Contradiction = field(init=False)
+    earlier: Contradiction = field(init=False)
+    # The membership of which AWS has said that it is no more.
+    _ended: MemberDetail | None = field(init=False, default=None)
+
+    def __attrs_post_init__(self) -> None:
+        self.is_listed = self.member is not None
+        self.missing, self.earlier = Contradiction(self.clock), Contradiction(self.clock)
+
+    def believes(self, member: MemberDetail | None) -> bool:
+        """Return whether what a look has shown is to be believed, and learn it if so."""
+        if member is None:
+            self.earlier.clear()
+            if self.member is not None and not self.missing.lasts():
+                return False
+            if self.added is not None and not self.is_listed:
+                # It is not seen everywhere yet, however long that takes.
+                return False
+        else:
+            self.missing.clear()
+            if self._is_over(member) or (self._is_earlier(member) and not self.earlier.lasts()):
+                return False
+        self.missing.clear()
+        self.earlier.clear()
+        self.member, self.is_listed = member, member is not None
+        return True
+
+    def add(self, member: MemberDetail) -> None:
+        """Record that AWS has added it."""
+        self.member = self.added = member
+        self.is_listed, self._ended = False, None
+        self.missing.clear()
+
+    def end(self) -> None:
+        """Record that AWS has said that it is no member."""
+        self._ended, self.member, self.is_listed = self.member, None, False
+        self.missing.clear()
+
+    def _is_over(self, member: MemberDetail) -> bool:
+        """Return whether a membership is one that has ended, or one before that."""
+        ended, at = None if self._ended is None else membership_time(self._ended), membership_time(member)
+        return ended is not None and at is not None and at <= ended
+
+    def _is_earlier(self, member: MemberDetail) -> bool:
+        """Return whether a state is older than the one that is known, so far as that can be known."""
+        if self.member is None:
+            # Another may have added it, or the membership may be one that had ended.
+            return True
+        known, at = _changed_at(self.member), _changed_at(member)
+        if known is None or at is None:
+            return False
+        return at < (known if self.is_listed else known - _ROUNDING)
+
+
+def _changed_at(member: MemberDetail) -> datetime | None:
+    return member.updated_time or member.invited_time
