@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import AsyncIterator
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,9 +40,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "settings(**changes): changes to the settings of the backend")
 
 
+@cache
+def _loaded() -> DetectiveSimulator:
+    return world.simulator()
+
+
 @pytest.fixture
 async def sim() -> AsyncIterator[DetectiveSimulator]:
-    async with world.simulator() as simulator:
+    # Loading the world takes four times as long as copying it, and hundreds of tests have one.
+    async with deepcopy(_loaded()) as simulator:
         yield simulator
 
 
