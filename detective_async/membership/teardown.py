@@ -36,7 +36,14 @@ from detective_async.membership.execution import (
     notes_on_closed,
     reason_of,
 )
-from detective_async.membership.graphs import administrator_of, check_account, find_graph, list_members
+from detective_async.membership.graphs import (
+    SETTLING,
+    Contradiction,
+    administrator_of,
+    check_account,
+    find_graph,
+    list_members,
+)
 from detective_async.membership.plan_text import (
     format_plan,
     named,
@@ -45,6 +52,7 @@ from detective_async.membership.plan_text import (
 
 _TIMEOUT = 60.0
 _MAY_BE_GONE = "it may be gone: plan again"
+_NOT_LISTED = f"it was not listed, but only for less than {SETTLING:.10g} s: a look may be out of date"
 _ACCEPTED = frozenset({MemberStatus.ENABLED, MemberStatus.ACCEPTED_BUT_DISABLED})
 _WARNING = """\
 DeleteGraph cannot be undone. It deletes the data of up to a year, with all investigations, for the
@@ -76,7 +84,7 @@ class GraphToDelete(PlainData):
         invited = f" and {count(self.invitations, 'invitation')}" if self.invitations else ""
         return f"{count(self.members, 'member')}{invited}"
 
-    def changes_to(self, now: "GraphToDelete") -> list[str]:
+    def changes_to(self, now: "GraphToDelete", *, gained_only: bool = False) -> list[str]:
         """Return the differences to what the graph is now, as text."""
         return [
             f"{verb} {count(len(ids), noun)} ({named(sorted(ids))})"
@@ -85,7 +93,7 @@ class GraphToDelete(PlainData):
                 ("invitation", self._invited_ids, now._invited_ids),  # noqa: SLF001 - of our own class
             )
             for verb, ids in (("gained", after - before), ("lost", before - after))
-            if ids
+            if ids and not (verb == "lost" and gained_only)
         ]
 
 
@@ -145,11 +153,14 @@ class TeardownPlan(Plan):
     async def apply(self, *, confirm: str, timeout: float = 300.0) -> TeardownReport:
         """Delete the graphs with all their data, for all members too; see `print(teardown)` for what that means.
 
-        A graph that has gained or lost members since the plan was made is not deleted: plan again.
+        A graph that has gained or lost members since the plan was made is not deleted: plan again. The members are
+        compared before each call of DeleteGraph. Other members, or that the graph is gone, is believed when all looks
+        have shown it for 15 s; a successful DeleteGraph counts at once. With a shorter `timeout`, the report says that
+        the graph may be gone.
 
-        API operations: ListMembers, DeleteGraph, again after transient errors, until the deadline; of a graph that
-        DeleteGraph does not find, ListGraphs, and GetCallerIdentity of STS. If applying is cancelled, `report` has what
-        was deleted until then.
+        API operations: ListMembers, DeleteGraph, again after transient errors, until the deadline; of a graph that is
+        not found, ListGraphs, and GetCallerIdentity of STS. If applying is cancelled, `report` has what was deleted
+        until then.
 
         Args:
             confirm: the id of the administrator account that owns the graphs.
@@ -285,8 +296,9 @@ class _Deletion:
 
     execution: Execution
     graph: GraphToDelete
-    # Whether it has the members that the plan counts; asked once, because they disappear with the graph.
-    _is_checked: bool = field(init=False, default=False)
+    # What looks show against the plan: other members, or no such graph.
+    _changed: Contradiction = field(init=False)
+    _unlisted: Contradiction = field(init=False)
     # Whether a request without a response may have deleted it, which errors after it do not undo.
     _may_be_gone: bool = field(init=False, default=False)
     _is_gone: bool = field(init=False, default=False)
@@ -295,11 +307,14 @@ class _Deletion:
         init=False, default=("interrupted before it was deleted", Reason.INTERRUPTED, None)
     )
 
+    def __attrs_post_init__(self) -> None:
+        self._changed, self._unlisted = Contradiction(self.execution.clock), Contradiction(self.execution.clock)
+
     @property
     def report(self) -> RegionReport:
         """The result so far."""
         text, reason, error = self._problem or (None, None, None)
-        maybe = self._may_be_gone and not self._is_gone
+        maybe = (self._may_be_gone or self._unlisted.is_seen) and not self._is_gone
         if text is not None and maybe:
             text = f"{_MAY_BE_GONE}; {text}"
         return RegionReport(
@@ -318,9 +333,7 @@ class _Deletion:
         client, wait = execution.client_in(region), execution.wait.part()
         while True:
             try:
-                if not self._is_checked and not await self._check_members(client):
-                    return
-                if await self._delete(client):
+                if await self._try(client):
                     return
             except ClientClosed:
                 raise
@@ -328,34 +341,49 @@ class _Deletion:
                 self._end(str(error), error.reason)
                 return
             except DetectiveError as error:
-                self._last_error = error
-                self._end(error_text(error), reason_of(error), error)
+                self._fail(error)
                 if not execution.is_transient(error):
                     return
             if not await wait.pause():
                 return
 
-    async def _delete(self, client: DetectiveClient) -> bool:
-        """Delete the graph, and return whether it is gone."""
+    async def _try(self, client: DetectiveClient) -> bool:
+        """Delete the graph if it has the members that the plan counts, and return whether there is a result."""
         try:
-            async with self.execution.acting(self.graph.region, self._note_unknown):
-                self._end("interrupted while it was being deleted", Reason.INTERRUPTED)
-                await client.delete_graph(self.graph.graph_arn)
-        except ClientClosed:
-            raise
-        except DetectiveError as error:
-            # An earlier attempt, this one without a response, or somebody else may have deleted it; or the keys are
-            # those of another account by now.
-            if not (isinstance(error, ResourceNotFoundException) or error.outcome_unknown):
-                raise
+            # Each time: accounts may join during an outage.
+            changes = await self._changes(client)
+            if not changes:
+                await self._delete(client)
+                return True
+        except ResourceNotFoundException as error:
+            # It is gone, or not seen everywhere, or the keys are those of another account by now.
             self._last_error = error
-            self._end(error_text(error), reason_of(error), error)
-            return await self._look(client)
-        self._is_gone, self._problem = True, None
-        return True
+            return await self._look(client, error)
+        self._end(f"since the plan, the graph has {' and '.join(changes)}: plan again", Reason.NOT_PLANNED)
+        return self._changed.lasts()
 
-    async def _look(self, client: DetectiveClient) -> bool:
-        """Return whether the graph is gone, and not only not found by one request.
+    async def _changes(self, client: DetectiveClient) -> list[str]:
+        """Return what has changed since the plan, by the members that can be read."""
+        now = await _read(self.execution, client, self.graph.graph_arn)
+        self._unlisted.clear()
+        # Members disappear with the graph.
+        changes = self.graph.changes_to(now, gained_only=self._may_be_gone)
+        if not changes:
+            self._changed.clear()
+        return changes
+
+    async def _delete(self, client: DetectiveClient) -> None:
+        async with self.execution.acting(self.graph.region, self._note_unknown):
+            self._end("interrupted while it was being deleted", Reason.INTERRUPTED)
+            await client.delete_graph(self.graph.graph_arn)
+        self._is_gone, self._problem = True, None
+
+    async def _look(self, client: DetectiveClient, error: DetectiveError) -> bool:
+        """Return whether the graph is gone, and not only not found by one request, and record it.
+
+        Args:
+            client: the client.
+            error: that it was not found.
 
         Raises:
             DetectiveError: it cannot be known now.
@@ -366,24 +394,16 @@ class _Deletion:
         check_account(owner, administrator_of(self.graph.graph_arn))
         found = await find_graph(self.execution, pinned)
         if found == self.graph.graph_arn:
+            self._unlisted.clear()
+            self._fail(error)
+            return False
+        if not self._unlisted.lasts():
+            self._end(_NOT_LISTED, Reason.TIMED_OUT, error)
             return False
         self._is_gone, self._problem = True, None
         if found is not None:
             self._end("the graph is gone, but the account has another one now: plan again", Reason.NOT_PLANNED)
         return True
-
-    async def _check_members(self, client: DetectiveClient) -> bool:
-        """Return whether the graph has the members that the plan counts, and record it if not."""
-        try:
-            now = await _read(self.execution, client, self.graph.graph_arn)
-        except ResourceNotFoundException:
-            # It is gone, or not seen everywhere yet: its deletion says which.
-            now = self.graph
-        changes = self.graph.changes_to(now)
-        self._is_checked = not changes
-        if changes:
-            self._end(f"since the plan, the graph has {' and '.join(changes)}: plan again", Reason.NOT_PLANNED)
-        return self._is_checked
 
     def time_out(self, timeout: float) -> None:
         """End what has not ended: the time is over."""
@@ -394,6 +414,10 @@ class _Deletion:
 
     def _note_unknown(self) -> None:
         self._may_be_gone = True
+
+    def _fail(self, error: DetectiveError) -> None:
+        self._last_error = error
+        self._end(error_text(error), reason_of(error), error)
 
     def _end(self, problem: str, reason: Reason, error: Exception | None = None) -> None:
         self._problem = problem, reason, error

@@ -4,28 +4,38 @@ import asyncio
 import copy
 import json
 import pickle
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from attrs import evolve
+from support.virtual_time import in_virtual_time
 
 from detective_async import (
     AccessDeniedException,
     ClientClosed,
     DetectiveClient,
     ListGraphsResponse,
+    ListMembersResponse,
     ParameterError,
+    ResourceNotFoundException,
+    RetryPolicy,
     TooManyRequestsException,
 )
-from detective_async.membership import ActionKind, Reason, plan_teardown
+from detective_async.membership import ActionKind, Reason, RegionReport, TeardownPlan, plan_teardown
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Throttle
 from membership.worlds import (
     ADMINISTRATOR,
     DENIED,
     ELSEWHERE,
+    IDS,
     REGION,
+    account,
     administrator,
     arn_in,
     graph,
+    in_loop_time,
     load_world,
     member,
     some_accounts,
@@ -89,7 +99,7 @@ async def test_deletes_planned_graphs(sim: DetectiveSimulator, client: Detective
     sim.forget_requests()
     report = await teardown.apply(confirm=ADMINISTRATOR)
     assert list(sim.snapshot()) == [anew]
-    assert writes(sim)["DeleteGraph"] == 2
+    assert writes(sim)["DeleteGraph"] == 1
     gone, other = report.regions
     assert gone.ok
     assert gone.done == (ActionKind.DELETE_GRAPH,)
@@ -299,3 +309,199 @@ async def test_closed_while_planning(sim: DetectiveSimulator) -> None:
     async with administrator(sim, Closes) as client:
         with pytest.raises(ClientClosed):
             await plan_teardown(client, regions=REGIONS)
+
+
+NOT_FOUND = Failure(404, "ResourceNotFoundException", "The behavior graph does not exist")
+ONE, TWO = (member(one, "ENABLED") for one in IDS[:2])
+NOT_SEEN_FOR_LONG = (
+    "it may be gone: plan again; it was not listed, but only for less than 15 s: a look may be out of date"
+)
+
+
+class Stale(DetectiveClient):
+    """A client some of whose looks are out of date: the next that are taken of each list."""
+
+    unlisted = 0
+    # None stands for a graph that is not found.
+    pages: list[list[str] | None]
+
+    async def list_graphs(self, **options: Any) -> ListGraphsResponse:
+        response = await super().list_graphs(**options)
+        if Stale.unlisted == 0:
+            return response
+        Stale.unlisted -= 1
+        return evolve(response, graph_list=[])
+
+    async def list_members(self, *args: Any, **options: Any) -> ListMembersResponse:
+        response = await super().list_members(*args, **options)
+        if not Stale.pages:
+            return response
+        ids = Stale.pages.pop(0)
+        if ids is None:
+            raise ResourceNotFoundException(
+                "ResourceNotFoundException", "not yet", status=404, request_id="r", operation="ListMembers", attempts=1
+            )
+        return evolve(response, member_details=[one for one in response.member_details if one.account_id in ids])
+
+
+@asynccontextmanager
+async def stale_world(*members: Mapping[str, Any]) -> AsyncIterator[tuple[DetectiveSimulator, DetectiveClient]]:
+    """Yield a simulator with a graph and a client with one attempt per call, both on the event loop's clock."""
+    Stale.unlisted, Stale.pages = 0, []
+    async with in_loop_time(*members) as (sim, original):
+        clock = original._transport.clock
+        async with Stale(
+            region=REGION,
+            endpoint_url=sim.url,
+            credentials=sim.account(ADMINISTRATOR),
+            clock=clock,
+            retry=RetryPolicy(max_attempts=1),
+        ) as client:
+            yield sim, client
+
+
+async def tear_down(plan: TeardownPlan, timeout: float = 300) -> tuple[RegionReport, float]:
+    """Apply a plan of one graph, and return the result and the seconds that it took."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    (region,) = (await plan.apply(confirm=ADMINISTRATOR, timeout=timeout)).regions
+    return region, loop.time() - began
+
+
+async def join(sim: DetectiveSimulator, client: DetectiveClient, account_id: str) -> None:
+    """Let an account become a member."""
+    await client.create_members(arn_in(REGION), [account(account_id)])
+    await client.with_options(credentials=sim.account(account_id)).accept_invitation(arn_in(REGION))
+
+
+@pytest.mark.parametrize("effect", [NOT_FOUND, Drop("before")], ids=["not found", "lost"])
+@in_virtual_time
+async def test_one_look_does_not_say_that_a_graph_is_gone(effect: Failure | Drop) -> None:
+    """A request that was lost or found no graph, and one look without it, are no proof: it is deleted after that."""
+    async with stale_world(ONE) as (sim, client):
+        plan = await plan_teardown(client, regions=[REGION])
+        Stale.unlisted = 1
+        Stale.pages = [IDS, None, None]
+        sim.inject(Fault(effect, "DeleteGraph"))
+        region, seconds = await tear_down(plan)
+        assert sim.snapshot() == {}
+        assert writes(sim) == {"DeleteGraph": 2}
+    assert region.done == (ActionKind.DELETE_GRAPH,)
+    assert seconds < 5
+
+
+@in_virtual_time
+async def test_deleted_by_somebody_else() -> None:
+    """It counts as gone when no look has shown it for 15 s; without that time, it may be gone."""
+    async with stale_world(ONE) as (sim, client):
+        plan = await plan_teardown(client, regions=[REGION])
+        await client.delete_graph(arn_in(REGION))
+        early, _ = await tear_down(plan, timeout=14)
+        region, seconds = await tear_down(plan)
+        assert writes(sim) == {"DeleteGraph": 1}
+    kinds = (ActionKind.DELETE_GRAPH,)
+    assert (early.done, early.maybe_done, early.reason, early.problem) == (
+        (),
+        kinds,
+        Reason.TIMED_OUT,
+        NOT_SEEN_FOR_LONG,
+    )
+    assert (region.ok, region.done, region.maybe_done) == (True, kinds, ())
+    assert 15 <= seconds < 20
+
+
+@in_virtual_time
+async def test_looks_that_show_it_between() -> None:
+    """Looks that do not show a graph are counted anew after one that does."""
+    async with stale_world(ONE) as (sim, client):
+        plan = await plan_teardown(client, regions=[REGION])
+        sim.inject(Fault(NOT_FOUND, "ListMembers", count=None))
+        application = asyncio.create_task(tear_down(plan, timeout=60))
+        for _ in range(3):
+            Stale.unlisted = 1000
+            await asyncio.sleep(12)
+            Stale.unlisted = 0
+            await asyncio.sleep(6)
+        region, _ = await application
+        assert len(sim.snapshot()) == 1
+    assert (region.done, region.maybe_done) == ((), ())
+    assert (region.problem or "").startswith("ResourceNotFoundException: ")
+
+
+@pytest.mark.parametrize(
+    ("effect", "before"),
+    [(Throttle(), ""), (Failure(503, "ServiceUnavailable", "down"), "it may be gone: plan again; ")],
+    ids=["throttled", "down"],
+)
+@in_virtual_time
+async def test_who_joins_during_an_outage(effect: Throttle | Failure, before: str) -> None:
+    """The members are compared before each further request."""
+    async with stale_world(ONE) as (sim, client):
+        plan = await plan_teardown(client, regions=[REGION])
+        sim.inject(Fault(effect, "DeleteGraph", count=None))
+        application = asyncio.create_task(tear_down(plan))
+        await asyncio.sleep(30)
+        await join(sim, client, IDS[1])
+        await asyncio.sleep(30)
+        sim.clear_faults()
+        region, _ = await application
+        assert len(sim.snapshot()) == 1
+    text = f"{before}since the plan, the graph has gained 1 member ({IDS[1]}): plan again"
+    assert (region.done, region.reason, region.problem) == ((), Reason.NOT_PLANNED, text)
+
+
+@in_virtual_time
+async def test_members_that_cannot_be_read_at_first() -> None:
+    """A graph of which a look knows nothing is not deleted before its members are compared."""
+    async with stale_world(ONE) as (sim, client):
+        plan = await plan_teardown(client, regions=[REGION])
+        await join(sim, client, IDS[1])
+        sim.forget_requests()
+        sim.inject(Fault(NOT_FOUND, "ListMembers"))
+        region, _ = await tear_down(plan)
+        assert (len(sim.snapshot()), writes(sim)) == (1, {})
+    assert region.problem == f"since the plan, the graph has gained 1 member ({IDS[1]}): plan again"
+
+
+@in_virtual_time
+async def test_members_that_looks_miss_or_still_have() -> None:
+    """Other members than the plan's are believed when all looks have shown them for 15 s, and not after one."""
+    async with stale_world(ONE, TWO) as (sim, client):
+        plan = await plan_teardown(client, regions=[REGION])
+        Stale.pages = [[IDS[0]]] * 1000
+        lost, seconds = await tear_down(plan)
+        assert 15 <= seconds < 20
+        early, _ = await tear_down(plan, timeout=10)
+        Stale.pages = [[IDS[0]]]
+        plan_of_one = await plan_teardown(client, regions=[REGION])
+        # Its members as they were before the plan.
+        Stale.pages = [IDS[:2], [IDS[0]]]
+        assert writes(sim) == {}
+        deleted, _ = await tear_down(plan_of_one)
+        assert sim.snapshot() == {}
+    text = f"since the plan, the graph has lost 1 member ({IDS[1]}): plan again"
+    assert (lost.problem, lost.reason) == (early.problem, early.reason) == (text, Reason.NOT_PLANNED)
+    assert deleted.ok
+
+
+@in_virtual_time
+async def test_members_after_a_lost_response() -> None:
+    """They may have gone with the graph, so it is deleted; but who has joined is not deleted with it."""
+    async with stale_world(ONE, TWO) as (sim, client):
+        plan = await plan_teardown(client, regions=[REGION])
+        sim.inject(Fault(Drop("before"), "DeleteGraph"))
+        Stale.pages = [IDS[:2], []]
+        assert (await tear_down(plan))[0].ok
+        assert Stale.pages == []
+        load_world(sim, graph(ONE))
+        plan = await plan_teardown(client, regions=[REGION])
+        sim.inject(Fault(Drop("before"), "DeleteGraph", count=None))
+        application = asyncio.create_task(tear_down(plan))
+        await asyncio.sleep(5)
+        await join(sim, client, IDS[1])
+        await asyncio.sleep(5)
+        sim.clear_faults()
+        region, _ = await application
+        assert len(sim.snapshot()) == 1
+    text = f"it may be gone: plan again; since the plan, the graph has gained 1 member ({IDS[1]}): plan again"
+    assert (region.done, region.maybe_done, region.problem) == ((), (ActionKind.DELETE_GRAPH,), text)

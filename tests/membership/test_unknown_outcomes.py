@@ -337,7 +337,7 @@ async def test_teardown_without_a_response(sim: DetectiveSimulator) -> None:
     load_world(sim, graph())
     async with administrator(sim) as client:
         teardown = await plan_teardown(client, regions=[REGION])
-        sim.set_read_lag(60, ["ListGraphs"])
+        sim.set_read_lag(60, ["ListGraphs", "ListMembers"])
         sim.inject(Fault(LOST, "DeleteGraph", count=3))
         sim.inject(Fault(DENIED, "DeleteGraph", count=None))
         report = await teardown.apply(confirm=ADMINISTRATOR)
@@ -402,10 +402,11 @@ async def test_teardown_while_sts_does_not_say_whose_the_keys_are(sim: Detective
     async def provider() -> Any:
         return evolve(keys[0], account_id=None)
 
-    async with administrator(sim, exchanging(keys, sim.account(ONE))) as original:
+    async with administrator(sim) as original:
         client = original.with_options(credentials=provider)
         teardown = await plan_teardown(client, regions=[REGION])
-        sim.inject(Fault(Failure(404, "ResourceNotFoundException", "no such graph"), "DeleteGraph", count=None))
+        keys[0] = sim.account(ONE)
+        sim.inject(Fault(Failure(404, "ResourceNotFoundException", "no such graph"), "ListMembers", count=None))
         sim.inject(Fault(effect, "GetCallerIdentity", count=None))
         report = await teardown.apply(confirm=ADMINISTRATOR, timeout=20)
     (region,) = report.regions
