@@ -8,5 +8,13 @@ import htm from "./htm/htm.mjs";
 import { h } from "./preact/preact.mjs";
 
 export { Component, Fragment, createRef, h, render } from "./preact/preact.mjs";
-export { Virtualizer, elementScroll, observeElementOffset, observeElementRect } from "./virtual-core/index.js";
+export {
+  Virtualizer,
+  elementScroll,
+  observeElementOffset,
+  observeElementRect,
+  observeWindowOffset,
+  observeWindowRect,
+  windowScroll,
+} from "./virtual-core/index.js";
 export const html = htm.bind(h);
