@@ -537,6 +537,43 @@ async def test_on_a_phone_only_the_page_scrolls(url: str, page: Page, api: PageA
     assert await box.evaluate("box => box.scrollHeight > box.clientHeight")
 
 
+async def test_ids_are_printed_whole(url: str, page: Page, api: PageApi) -> None:
+    """On a sheet of paper, with names and e-mail addresses, no id and no word of a status is cut in two."""
+    line = member(ADMINISTRATORS[0], REGIONS[0], 1, "VERIFICATION_FAILED", EmailAddress=f"{'x' * 52}@example.com")
+    api.answers |= {
+        "settings": value({**SETTINGS, "Names": {f"{1:012}": "payments-01"}}),
+        "fleet/members": ndjson([line]),
+    }
+    await page.set_viewport_size({"width": 794, "height": 1123})
+    await page.goto(f"{url}/#members")
+    await page.get_by_role("button", name="Show names and e-mail addresses").click()
+    await expect(page.locator("#members-table")).to_contain_text("@example.com")
+    await page.emulate_media(media="print")
+    for label in ("Account", "Administrator"):
+        link = page.locator(f"#members-table [data-label='{label}'] a")
+        assert await link.evaluate("link => link.getClientRects().length") == 1, label
+    # As wide as its longest word.
+    assert await page.locator("#members-table .badge").evaluate("badge => badge.offsetWidth > 70")
+    table = page.locator("#members-table")
+    assert await table.evaluate("table => table.offsetWidth <= table.parentElement.offsetWidth")
+
+
+async def test_what_a_card_says_is_beside_its_label(url: str, page: Page, api: PageApi) -> None:
+    """Also the second part of a cell, such as the name below an account's id."""
+    api.answers |= {
+        "settings": value({**SETTINGS, "Names": {"444455556666": "payments-01"}}),
+        "coverage": ndjson([cell("444455556666", region, "on") for region in REGIONS]),
+    }
+    await page.set_viewport_size({"width": 320, "height": 800})
+    await page.goto(f"{url}/#members")
+    await page.get_by_role("button", name="Show names and e-mail addresses").click()
+    await page.goto(f"{url}/#coverage")
+    account = page.locator("#coverage-table tbody th", has_text="444455556666")
+    await expect(account).to_contain_text("payments-01")
+    left = "part => part.getBoundingClientRect().left"
+    assert await account.locator("small").evaluate(left) == await account.locator("a").evaluate(left)
+
+
 # ---- every width and colour scheme
 
 
