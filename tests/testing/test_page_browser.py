@@ -396,6 +396,21 @@ async def test_a_malformed_response_does_not_end_the_polling(
         await expect(section(page, "Graphs").get_by_role("link", name="444455556666")).to_be_visible()
 
 
+async def test_on_a_phone_only_the_page_scrolls(sim: DetectiveSimulator, page: Page) -> None:
+    """A long list has its rows where the reader is, without a scroller of its own."""
+    for number in range(300):
+        sim.inject(Fault(Failure(code=f"Code{number:03}")))
+    await page.set_viewport_size({"width": 390, "height": 800})
+    await look(page, sim)
+    faults = section(page, "Pending faults")
+    await expect(faults.get_by_role("row").first).to_contain_text("Code000")
+    assert await faults.locator(".box").evaluate("box => box.scrollHeight === box.clientHeight")
+    assert await faults.get_by_role("row").count() < 60
+    await faults.get_by_role("button", name="Skip this table").click()
+    await expect(faults.get_by_role("row").last).to_contain_text("Code299")
+    await expect(faults.get_by_role("row").last).to_be_in_viewport()
+
+
 async def test_an_object_in_place_of_a_text_leaves_nothing_behind(
     sim: DetectiveSimulator, boto: Any, page: Page
 ) -> None:
