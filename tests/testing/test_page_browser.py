@@ -396,6 +396,46 @@ async def test_a_malformed_response_does_not_end_the_polling(
         await expect(section(page, "Graphs").get_by_role("link", name="444455556666")).to_be_visible()
 
 
+async def test_on_a_phone_only_the_page_scrolls(sim: DetectiveSimulator, page: Page) -> None:
+    """A long list has its rows where the reader is, without a scroller of its own."""
+    for number in range(300):
+        sim.inject(Fault(Failure(code=f"Code{number:03}")))
+    await page.set_viewport_size({"width": 390, "height": 800})
+    await look(page, sim)
+    faults = section(page, "Pending faults")
+    await expect(faults.get_by_role("row").first).to_contain_text("Code000")
+    assert await faults.locator(".box").evaluate("box => box.scrollHeight === box.clientHeight")
+    assert await faults.get_by_role("row").count() < 60
+    await faults.get_by_role("button", name="Skip this table").click()
+    await expect(faults.get_by_role("row").last).to_contain_text("Code299")
+    await expect(faults.get_by_role("row").last).to_be_in_viewport()
+
+
+async def test_an_object_in_place_of_a_text_leaves_nothing_behind(
+    sim: DetectiveSimulator, boto: Any, page: Page
+) -> None:
+    """It is shown as it came, and the next response shows what it would have shown anyway; a long id widens nothing."""
+    await boto().create_graph()
+    await look(page, sim)
+    graphs = section(page, "Graphs")
+    await expect(graphs.get_by_role("link")).to_have_text(f"{ADMIN}, eu-west-1")
+
+    async def answer(route: Route) -> None:
+        response = await route.fetch()
+        state = await response.json()
+        state["graphs"]["items"][0]["region"] = {"a": 1}
+        state["graph"]["region"] = "x" * 3000
+        await route.fulfill(json=state)
+
+    await page.route("**/state.json*", answer)
+    await expect(graphs.get_by_role("link")).to_have_text(f'{ADMIN}, {{"a":1}}')
+    width = page.viewport_size["width"] if page.viewport_size else 0
+    assert await page.evaluate("document.documentElement.scrollWidth") == width
+    await page.unroute("**/state.json*")
+    await expect(graphs.get_by_role("link")).to_have_text(f"{ADMIN}, eu-west-1")
+    await expect(page.get_by_text("undefined")).to_have_count(0)
+
+
 async def test_the_page_is_accessible(sim: DetectiveSimulator, boto: Any, people: Any, page: Page) -> None:
     """Landmarks, headings, tables and controls have names and roles for screen readers."""
     await populate(sim, boto, people)

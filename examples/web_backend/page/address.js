@@ -21,10 +21,11 @@ const UNKNOWN = { view: "unknown", title: "Not found", ids: [], query: {} };
 
 export let address = UNKNOWN;
 
-// 4444-5555-6666 and 4444 5555 6666 are account ids too, also with the hyphens and the invisible characters of texts
-// from which they are copied; and what has an ARN is asked for by its account.
+// 4444-5555-6666, 4444 5555 6666 and 4444.5555.6666 are account ids too, also with the hyphens, the minus signs, the
+// blanks and the invisible characters of texts from which they are copied; and what has an ARN is asked for by its
+// account.
 export function digitsOf(text) {
-  const plain = text.replace(/[\s\p{Pd}\p{Cf}]/gu, "");
+  const plain = text.replace(/[\s.\u2212\p{Pd}\p{Cf}]/gu, "");
   const [, owner] = /^arn:[^:]*:[^:]*:[^:]*:(\d{12}):/.exec(text.trim()) ?? [];
   return owner ?? (/^\d+$/.test(plain) ? plain : text.trim());
 }

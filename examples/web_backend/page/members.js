@@ -70,6 +70,9 @@ const REASONS = new Map([
 
 const reasonOf = ({ Status, DisabledReason }) => (DisabledReason ? words(DisabledReason) : (REASONS.get(Status) ?? ""));
 
+const ifShown = (column) => (personal.shown ? [column] : []);
+
+// What is wrong, why and since when comes first, so that a narrow screen shows it without scrolling sideways.
 export const memberColumns = () => [
   {
     key: "account",
@@ -77,12 +80,7 @@ export const memberColumns = () => [
     value: (one) => one.AccountId,
     cell: (one) => html`<a href=${link("account", [one.AccountId])}>${one.AccountId}</a>`,
   },
-  ...(personal.shown
-    ? [
-        { key: "name", label: "Name", value: (one) => nameOf(one.AccountId) },
-        { key: "email", label: "E-mail", value: (one) => one.EmailAddress },
-      ]
-    : []),
+  ...ifShown({ key: "name", label: "Name", short: true, value: (one) => nameOf(one.AccountId) }),
   {
     key: "status",
     label: "Status",
@@ -106,6 +104,7 @@ export const memberColumns = () => [
     value: (one) => one.Administrator,
     cell: (one) => html`<a href=${link("account", [one.Administrator])}>${one.Administrator}</a>`,
   },
+  ...ifShown({ key: "email", label: "E-mail", wide: true, value: (one) => one.EmailAddress }),
   {
     key: "volume",
     label: "Data a day",

@@ -493,6 +493,87 @@ async def test_names_and_addresses_are_shown_if_asked_for(url: str, page: Page, 
     assert [one for one in api.requests if "emails" in one] == ["GET fleet/members?max_age=3600&emails=true"]
 
 
+@pytest.mark.parametrize("width", [1024, 1440])
+async def test_what_is_wrong_is_seen_without_scrolling_sideways(url: str, page: Page, api: PageApi, width: int) -> None:
+    """Status, reason and since when are in sight, however long the names and e-mail addresses are."""
+    line = member(ADMINISTRATORS[0], "ap-southeast-2", 1, "VERIFICATION_FAILED", EmailAddress=f"{'x' * 52}@example.com")
+    api.answers |= {
+        "settings": value({**SETTINGS, "Names": {f"{1:012}": "payments " * 5}}),
+        "fleet/members": ndjson([line]),
+    }
+    await page.set_viewport_size({"width": width, "height": 800})
+    await page.goto(f"{url}/#members")
+    await page.get_by_role("button", name="Show names and e-mail addresses").click()
+    await expect(page.locator("#members-table")).to_contain_text("@example.com")
+    box = await page.locator(".box", has=page.locator("#members-table")).bounding_box()
+    assert box
+    for label in ("Account", "Name", "Status", "Reason", "Since (UTC)"):
+        cell = await page.locator(f"#members-table [data-label='{label}']").bounding_box()
+        assert cell
+        assert cell["x"] + cell["width"] <= box["x"] + box["width"], label
+
+
+async def test_on_a_phone_only_the_page_scrolls(url: str, page: Page, api: PageApi) -> None:
+    """No table has a scroller of its own; rows are still only near the screen, and what follows can be reached."""
+    api.answers["fleet/members"] = ndjson([member(ADMINISTRATORS[0], REGIONS[0], number) for number in range(1000)])
+    await page.set_viewport_size({"width": 390, "height": 800})
+    await page.goto(f"{url}/#members?sort=account")
+    rows = page.locator("#members-table tbody tr:not(.gap)")
+    await expect(rows.first).to_contain_text(f"{0:012}")
+    box = page.locator(".box", has=page.locator("#members-table"))
+    assert await box.evaluate("box => box.scrollHeight === box.clientHeight")
+    await page.evaluate("scrollTo(0, document.documentElement.scrollHeight / 2)")
+    await page.wait_for_function("document.elementFromPoint(195, 400)?.closest('tr')?.dataset.index > 400")
+    assert await rows.count() < 60
+    await page.evaluate("scrollTo(0, 0)")
+    await page.get_by_role("button", name="Skip this table: Memberships, problems first").click()
+    await expect(page.locator("#members .exports")).to_be_in_viewport()
+    await expect(rows.last).to_contain_text(f"{999:012}")
+    await page.keyboard.press("Tab")
+    await expect(page.locator("#members .exports a").first).to_be_focused()
+    # Where the phone is turned, the table has its own scroller again.
+    await page.set_viewport_size({"width": 1024, "height": 800})
+    await expect(rows.first).to_contain_text(f"{0:012}")
+    assert await box.evaluate("box => box.scrollHeight > box.clientHeight")
+
+
+async def test_ids_are_printed_whole(url: str, page: Page, api: PageApi) -> None:
+    """On a sheet of paper, with names and e-mail addresses, no id and no word of a status is cut in two."""
+    line = member(ADMINISTRATORS[0], REGIONS[0], 1, "VERIFICATION_FAILED", EmailAddress=f"{'x' * 52}@example.com")
+    api.answers |= {
+        "settings": value({**SETTINGS, "Names": {f"{1:012}": "payments-01"}}),
+        "fleet/members": ndjson([line]),
+    }
+    await page.set_viewport_size({"width": 794, "height": 1123})
+    await page.goto(f"{url}/#members")
+    await page.get_by_role("button", name="Show names and e-mail addresses").click()
+    await expect(page.locator("#members-table")).to_contain_text("@example.com")
+    await page.emulate_media(media="print")
+    for label in ("Account", "Administrator"):
+        link = page.locator(f"#members-table [data-label='{label}'] a")
+        assert await link.evaluate("link => link.getClientRects().length") == 1, label
+    # As wide as its longest word.
+    assert await page.locator("#members-table .badge").evaluate("badge => badge.offsetWidth > 70")
+    table = page.locator("#members-table")
+    assert await table.evaluate("table => table.offsetWidth <= table.parentElement.offsetWidth")
+
+
+async def test_what_a_card_says_is_beside_its_label(url: str, page: Page, api: PageApi) -> None:
+    """Also the second part of a cell, such as the name below an account's id."""
+    api.answers |= {
+        "settings": value({**SETTINGS, "Names": {"444455556666": "payments-01"}}),
+        "coverage": ndjson([cell("444455556666", region, "on") for region in REGIONS]),
+    }
+    await page.set_viewport_size({"width": 320, "height": 800})
+    await page.goto(f"{url}/#members")
+    await page.get_by_role("button", name="Show names and e-mail addresses").click()
+    await page.goto(f"{url}/#coverage")
+    account = page.locator("#coverage-table tbody th", has_text="444455556666")
+    await expect(account).to_contain_text("payments-01")
+    left = "part => part.getBoundingClientRect().left"
+    assert await account.locator("small").evaluate(left) == await account.locator("a").evaluate(left)
+
+
 # ---- every width and colour scheme
 
 

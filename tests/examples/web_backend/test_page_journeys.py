@@ -1367,6 +1367,9 @@ async def test_find_says_that_it_finds_no_email_address(url: str, page: Page) ->
     [
         "4444\u20115555\u20116666",
         "4444\u20135555\u20136666",
+        "4444\u22125555\u22126666",
+        "4444.5555.6666",
+        "4444\u00a05555\u20096666",
         " 444455556666\u200b",
         "\ufeff4444\u00ad55556666",
         "arn:aws:iam::444455556666:role/Admin",

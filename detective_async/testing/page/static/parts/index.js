@@ -8,5 +8,18 @@ import htm from "./htm/htm.mjs";
 import { h } from "./preact/preact.mjs";
 
 export { Component, Fragment, createRef, h, render } from "./preact/preact.mjs";
-export { Virtualizer, elementScroll, observeElementOffset, observeElementRect } from "./virtual-core/index.js";
-export const html = htm.bind(h);
+export {
+  Virtualizer,
+  elementScroll,
+  observeElementOffset,
+  observeElementRect,
+  observeWindowOffset,
+  observeWindowRect,
+  windowScroll,
+} from "./virtual-core/index.js";
+
+// An object where a text is expected, such as in a malformed response, is shown as JSON: Preact would leave its own
+// text in the document for ever. What `h` returns has no constructor.
+const shown = (child) =>
+  Array.isArray(child) ? child.map(shown) : child?.constructor === Object ? JSON.stringify(child) : child;
+export const html = htm.bind((type, properties, ...children) => h(type, properties, ...children.map(shown)));

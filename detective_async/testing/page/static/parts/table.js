@@ -7,9 +7,10 @@
 // `view`: the filter, in any form, if there is one: with another one, the rows are sorted anew even below the pointer.
 // `foot`: a last row that is not sorted, such as a sum.
 //
-// A column: `{ key, label, value(row), cell(row)?, number?, wide? }`. `value` is what the rows are sorted by, and what
-// is shown where there is no `cell`. `number` aligns right; `wide` is for text of any length. Without `onSort` the rows
-// stay in the order in which they come. Nothing is shown without rows: what that means is for the page to say.
+// A column: `{ key, label, value(row), cell(row)?, number?, wide?, short? }`. `value` is what the rows are sorted by,
+// and what is shown where there is no `cell`. `number` aligns right; `wide` is for text of any length, and `short` for
+// names, whose lines are shorter. Without `onSort` the rows stay in the order in which they come. Nothing is shown
+// without rows: what that means is for the page to say.
 
 import {
   Component,
@@ -19,6 +20,9 @@ import {
   html,
   observeElementOffset,
   observeElementRect,
+  observeWindowOffset,
+  observeWindowRect,
+  windowScroll,
 } from "./index.js";
 
 const FEW = 60; // up to this many rows, all of them are in the document
@@ -63,9 +67,11 @@ function sorted(rows, columns, sort) {
 export class Table extends Component {
   box = createRef();
   body = createRef();
+  end = createRef();
   phone = window.matchMedia(PHONE);
   rows = [];
   rowKeys = [];
+  margin = 0; // pixels of the page above the rows
   printing = false;
   held = false; // the pointer or the focus is in the rows, so that they keep their order
 
@@ -76,18 +82,35 @@ export class Table extends Component {
     return Math.min(FEW, Math.floor(CELLS / this.props.columns.length));
   }
 
+  // On a phone the page scrolls, since a box that scrolls within a page that scrolls would catch the finger.
+  scroller() {
+    if (this.phone.matches) {
+      return {
+        getScrollElement: () => window,
+        observeElementRect: observeWindowRect,
+        observeElementOffset: observeWindowOffset,
+        scrollToFn: windowScroll,
+        initialOffset: () => window.scrollY,
+        scrollMargin: this.margin,
+      };
+    }
+    return {
+      getScrollElement: () => this.box.current,
+      observeElementRect,
+      observeElementOffset,
+      scrollToFn: elementScroll,
+    };
+  }
+
   options() {
     // Once, and not for each row.
     const height = this.phone.matches ? this.props.columns.length * LINE : HEIGHT;
     return {
+      ...this.scroller(),
       count: this.rows.length,
-      getScrollElement: () => this.box.current,
       estimateSize: () => height,
       getItemKey: (index) => this.rowKeys[index],
       overscan: Math.min(8, Math.floor(this.few() / 7)),
-      observeElementRect,
-      observeElementOffset,
-      scrollToFn: elementScroll,
       onChange: () => this.forceUpdate(),
       rangeExtractor: ({ startIndex, endIndex, overscan, count }) => {
         const shown = new Set();
@@ -101,27 +124,37 @@ export class Table extends Component {
     };
   }
 
-  componentDidMount() {
+  // Anew for another scroller: the old one's position and sizes mean nothing there.
+  attach = () => {
+    this.unmount?.();
     this.virtual = new Virtualizer(this.options());
     this.unmount = this.virtual._didMount();
     this.virtual._willUpdate();
+    this.forceUpdate();
+  };
+
+  componentDidMount() {
+    this.attach();
+    this.phone.addEventListener("change", this.attach);
     this.print = window.matchMedia("print");
     this.print.addEventListener("change", this.toPrint);
     window.addEventListener("beforeprint", this.beforePrint);
     window.addEventListener("afterprint", this.afterPrint);
-    this.resized = new ResizeObserver(() => this.updateFocusability());
+    this.resized = new ResizeObserver(() => this.update());
     this.resized.observe(this.box.current);
-    this.forceUpdate();
+    // What is above the table may become higher or lower.
+    this.resized.observe(document.body);
   }
 
   componentDidUpdate() {
     this.virtual._willUpdate();
-    this.updateFocusability();
+    this.update();
   }
 
   componentWillUnmount() {
     this.unmount();
     this.resized.disconnect();
+    this.phone.removeEventListener("change", this.attach);
     this.print.removeEventListener("change", this.toPrint);
     window.removeEventListener("beforeprint", this.beforePrint);
     window.removeEventListener("afterprint", this.afterPrint);
@@ -148,6 +181,19 @@ export class Table extends Component {
 
   // What gets the focus is shown whole, also where a part of it was in sight already.
   reveal = ({ target }) => target.scrollIntoView({ block: "nearest", inline: "nearest" });
+
+  update() {
+    this.updateFocusability();
+    this.updateMargin();
+  }
+
+  updateMargin() {
+    if (!this.phone.matches || !this.body.current) return;
+    const margin = Math.round(this.body.current.getBoundingClientRect().top + window.scrollY);
+    if (margin === this.margin) return;
+    this.margin = margin;
+    if (this.rows.length > this.few()) this.forceUpdate();
+  }
 
   // A box that scrolls can be scrolled by keyboard too.
   updateFocusability() {
@@ -189,10 +235,10 @@ export class Table extends Component {
 
   row(row, index) {
     const { columns, rowKey, rowClass } = this.props;
-    const cells = columns.map(({ key, label, value, cell, number: isNumber, wide }, place) => {
+    const cells = columns.map(({ key, label, value, cell, number: isNumber, wide, short }, place) => {
       const found = cell ? cell(row) : value(row);
       const content = typeof found === "number" ? number.format(found) : found;
-      const names = isNumber ? "number" : wide ? "wide" : "";
+      const names = isNumber ? "number" : wide ? "wide" : short ? "short" : "";
       return place
         ? html`<td key=${key} role="cell" class=${names} data-label=${label}>${content}</td>`
         : html`<th key=${key} scope="row" role="rowheader" class=${names} data-label=${label}>${content}</th>`;
@@ -201,12 +247,20 @@ export class Table extends Component {
       aria-rowindex=${index + 2} ref=${row === this.props.foot ? null : this.measure}>${cells}</tr>`;
   }
 
-  // Said where not all rows are in the document: the browser's own search finds only those.
+  skip = () => {
+    this.virtual.scrollToIndex(this.rows.length - 1, { align: "start" });
+    this.end.current.focus({ preventScroll: true });
+  };
+
+  // Said where not all rows are in the document: the browser's own search finds only those. On a phone, what follows
+  // is far below.
   hint() {
     if (this.rows.length <= this.few() || this.printing) return null;
     const why = "only rows near the screen are in the page, so the browser's own search misses the others.";
     const text = this.props.view ? `To find a row, use the filters: ${why}` : `This table is long: ${why}`;
-    return html`<p class="quiet near">${text}</p>`;
+    const skip = html`<button type="button" onClick=${this.skip}
+      aria-label=${`Skip this table: ${this.props.caption}`}>Skip this table</button>`;
+    return html`<p class="quiet near">${text}</p>${this.phone.matches && html`<p>${skip}</p>`}`;
   }
 
   render({ id, caption, columns, foot }) {
@@ -220,13 +274,15 @@ export class Table extends Component {
         html`<tr key=${key} class="gap" role="presentation" aria-hidden="true"><td colspan=${columns.length}
           style=${{ height: `${height}px` }}></td></tr>`;
       content = [];
-      let end = 0;
+      const top = this.virtual.options.scrollMargin;
+      let end = top;
       for (const item of this.virtual.getVirtualItems()) {
         if (item.start > end) content.push(gap(item.start - end, `before ${item.index}`));
         content.push(this.row(this.rows[item.index], item.index));
         end = item.end;
       }
-      if (this.virtual.getTotalSize() > end) content.push(gap(this.virtual.getTotalSize() - end, "end"));
+      const below = top + this.virtual.getTotalSize() - end;
+      if (below > 0) content.push(gap(below, "end"));
     }
     return html`${this.hint()}<div class=${foot ? "box" : "box tall"} hidden=${this.rows.length === 0} ref=${this.box}
       role="group" aria-label=${caption}>
@@ -237,6 +293,6 @@ export class Table extends Component {
           onFocusIn=${this.hold} onFocusOut=${() => setTimeout(this.release)}>${content}</tbody>
         ${foot && html`<tfoot role="rowgroup">${this.row(foot, this.rows.length)}</tfoot>`}
       </table>
-    </div>`;
+    </div><span ref=${this.end} tabindex="-1"></span>`;
   }
 }

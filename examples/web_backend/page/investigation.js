@@ -1,0 +1,149 @@
+// One investigation, with its indicators, and the button that archives it.
+
+import { address, link } from "./address.js";
+import { call, pages, path } from "./api.js";
+import { investigations } from "./data.js";
+import { html } from "./parts/index.js";
+import { Table } from "./parts/table.js";
+import { pause } from "./retry.js";
+import { announce, changed } from "./store.js";
+import { Badge, Button, Problem, some, timestamp } from "./ui.js";
+
+const POLL_INTERVAL = 1500; // milliseconds, while an investigation is running
+// Severity is what is looked for, so only it is coloured; CRITICAL and HIGH differ in form too.
+const SEVERITY_KINDS = { CRITICAL: "critical", HIGH: "bad", MEDIUM: "wait" };
+
+let one = null; // { path, ids, found, indicators, problem }
+
+export function close() {
+  one = null;
+}
+
+export function open(ids) {
+  if (one?.ids.join() === ids.join()) return;
+  const [account, region, id] = ids;
+  one = {
+    ids,
+    path: path`api/accounts/${account}/regions/${region}/investigations/${id}`,
+    found: null,
+    indicators: null,
+    problem: null,
+  };
+  read(one);
+}
+
+export const entityName = (arn) => arn.split(":").slice(4).join(":");
+
+export const Severity = ({ word }) =>
+  word
+    ? html`<${Badge} kind=${SEVERITY_KINDS[word] ?? "plain"}>${word === "CRITICAL" ? "▲ " : ""}${word}<//>`
+    : html`<span class="unknown">not known</span>`;
+export const stateWord = (state) => ({ ACTIVE: "active", ARCHIVED: "archived" })[state] ?? state;
+export const lower = (word) => (word ?? "").toLowerCase();
+
+async function read(mine) {
+  try {
+    for (;;) {
+      mine.found = await call(mine.path);
+      mine.problem = null;
+      if (mine !== one) return;
+      changed();
+      if (mine.found.Status !== "RUNNING") break;
+      await pause(POLL_INTERVAL);
+      if (mine !== one) return;
+    }
+    const rows = [];
+    for await (const indicator of pages(`${mine.path}/indicators`, "Indicators")) {
+      rows.push({ ...indicator, place: rows.length });
+    }
+    if (mine !== one) return;
+    mine.indicators = rows;
+    announce(`${lower(mine.found.Status)}, ${some(rows.length, "indicator")}`);
+  } catch (error) {
+    if (!error.problem) throw error;
+    mine.problem = error.problem;
+  }
+  changed();
+}
+
+async function archive() {
+  const mine = one;
+  const state = mine.found.State === "ARCHIVED" ? "ACTIVE" : "ARCHIVED";
+  try {
+    await call(mine.path, { method: "PATCH", body: { State: state } });
+    mine.found = { ...mine.found, State: state };
+    const row = investigations.rows.find((other) => other.InvestigationId === mine.ids[2]);
+    if (row) investigations.replace({ ...row, State: state });
+    announce(`It is ${stateWord(state)} now.`);
+    mine.problem = null;
+  } catch (error) {
+    if (!error.problem) throw error;
+    mine.problem = error.problem;
+  }
+}
+
+// The detail has one member, which depends on the kind of indicator and has plain values: they are all shown.
+function details({ IndicatorDetail }) {
+  const [detail = {}] = Object.values(IndicatorDetail ?? {});
+  return Object.entries(detail)
+    .map(([name, value]) => `${spaced(name)}: ${value}`)
+    .join("; ");
+}
+
+// APIName -> API name
+const spaced = (name) =>
+  name
+    .replace(/([a-z])([A-Z])/g, "$1 $2")
+    .replace(/([A-Z])([A-Z][a-z])/g, "$1 $2")
+    .replace(/[A-Z][a-z]+/g, lower);
+
+const INDICATOR_COLUMNS = [
+  { key: "kind", label: "Kind", value: (row) => lower(row.IndicatorType.replaceAll("_", " ")) },
+  { key: "details", label: "Details", wide: true, value: details },
+];
+
+export function Investigation() {
+  if (!one) return null;
+  const { found, indicators, problem } = one;
+  const facts = found && [
+    ["Severity", html`<${Severity} word=${found.Severity} />`],
+    ["State", stateWord(found.State)],
+    ["Started", `${timestamp(found.CreatedTime)} UTC`],
+    ["Scope", `${timestamp(found.ScopeStartTime)} to ${timestamp(found.ScopeEndTime)} UTC`],
+    ["Entity", html`<code>${found.EntityArn}</code>`],
+    ["Graph", html`<code>${found.GraphArn}</code>`],
+    ["Id", html`<code>${found.InvestigationId}</code>`],
+  ];
+  const words = indicators
+    ? `${lower(found.Status)}, ${some(indicators.length, "indicator")}`
+    : found
+      ? lower(found.Status)
+      : problem
+        ? ""
+        : "Not answered yet";
+  return html`<section aria-labelledby="investigation-title" id="one">
+    <div class="bar">
+      <h2 id="investigation-title">Investigation${found ? ` of ${entityName(found.EntityArn)}` : ""}</h2>
+      <p id="investigation-status">${words}</p>
+      ${
+        found &&
+        html`<${Button} name=${`archive ${one.path}`} id="investigation-archive" run=${archive}
+        label=${found.State === "ARCHIVED" ? "Unarchive" : "Archive"} working="Working" />`
+      }
+      <a href=${link("investigations", [], address.query)}>Close</a>
+    </div>
+    <${Problem} id="investigation-alert" problem=${problem} retry=${problem && (() => read(one))} />
+    ${
+      facts &&
+      html`<dl class="facts">${facts.map(([name, value]) => html`<dt key=${name}>${name}</dt><dd>${value}</dd>`)}</dl>`
+    }
+    <h3>Indicators</h3>
+    ${!indicators && !problem && html`<p class="quiet">Not answered yet.</p>`}
+    ${indicators?.length === 0 && html`<p class="quiet">None.</p>`}
+    ${
+      indicators?.length > 0 &&
+      html`<${Table} id="indicators" caption="Indicators of the investigation"
+      rows=${indicators} rowKey=${(row) => row.place} columns=${INDICATOR_COLUMNS} />`
+    }
+  </section>`;
+}

@@ -1,0 +1,106 @@
+// The form that starts an investigation.
+
+import { go, link, placeNow } from "./address.js";
+import { call, path } from "./api.js";
+import { investigations, settings } from "./data.js";
+import { html } from "./parts/index.js";
+import { changed, isBusy, notify, once, recall, remember } from "./store.js";
+import { Field, Problem, Select, submit, timestamp } from "./ui.js";
+
+const HOUR = 3600000;
+const minutes = (time) => new Date(time).toISOString().slice(0, 16);
+const form = recall("start", {
+  account: "",
+  region: "",
+  entity: "",
+  from: minutes(Date.now() - 24 * HOUR),
+  to: minutes(Date.now()),
+  sent: null, // the latest order whose outcome is not known to be good, with its token
+});
+let startProblem = null; // with the order that it is about
+
+function edit(changes) {
+  Object.assign(form, changes);
+  remember("start", form);
+  changed();
+}
+
+const accountOf = () => (settings.Accounts.includes(form.account) ? form.account : (settings.Accounts[0] ?? ""));
+const regionOf = () => (settings.Regions.includes(form.region) ? form.region : (settings.Regions[0] ?? ""));
+const randomId = () =>
+  [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
+// What the form asks for. The same one sent twice, such as after a lost answer, starts one investigation.
+function orderOf() {
+  const { from, to, sent } = form;
+  const order = { account: accountOf(), region: regionOf(), entity: form.entity.trim(), from, to };
+  const isSent = sent && Object.entries(order).every(([name, value]) => sent[name] === value);
+  return isSent ? sent : { ...order, token: randomId() };
+}
+
+async function startInvestigation(order) {
+  const { account, region, entity, from, to, token } = order;
+  startProblem = null;
+  form.sent = order;
+  remember("start", form);
+  const place = placeNow();
+  try {
+    const body = { EntityArn: entity, ScopeStartTime: `${from}Z`, ScopeEndTime: `${to}Z`, ClientToken: token };
+    const { InvestigationId: id } = await call(path`api/accounts/${account}/regions/${region}/investigations`, {
+      method: "POST",
+      body,
+    });
+    // What was typed meanwhile stays.
+    const isUnchanged = orderOf() === order;
+    form.sent = null;
+    edit(isUnchanged ? { entity: "" } : {});
+    investigations.load({ fresh: true });
+    if (placeNow() === place) go("investigations", [account, region, id]);
+    else {
+      notify({
+        text: "The investigation was started.",
+        href: link("investigations", [account, region, id]),
+        label: "Show it",
+      });
+    }
+  } catch (error) {
+    if (!error.problem) throw error;
+    startProblem = { ...error.problem, order };
+    // The form may be another one by the time that this is read.
+    const scope = `${timestamp(from)} to ${timestamp(to)} UTC`;
+    if (startProblem.outcome_unknown) {
+      startProblem.title = `Starting ${entity} in ${region} of ${account}, ${scope}: ${startProblem.title}`;
+    }
+  }
+}
+
+// The server answers the same token for ever as it has done once.
+const startAnew = () => once("start", () => startInvestigation({ ...startProblem.order, token: randomId() }));
+
+export function Start() {
+  const working = isBusy("start");
+  const input = (name) => (event) => edit({ [name]: event.target.value });
+  return html`<details id="start-part" open=${form.open} onToggle=${(event) => {
+    form.open = event.target.open;
+    remember("start", form);
+  }}>
+    <summary>Start an investigation</summary>
+    <form id="start-form" onSubmit=${submit("start", () => startInvestigation(orderOf()))}>
+      <${Field} id="start-account" label="Account"><${Select} id="start-account" value=${accountOf()}
+        choices=${settings.Accounts} change=${(value) => edit({ account: value })} /><//>
+      <${Field} id="start-region" label="Region"><${Select} id="start-region" value=${regionOf()}
+        choices=${settings.Regions} change=${(value) => edit({ region: value })} /><//>
+      <${Field} id="start-entity" label="ARN of the user or role"><input id="start-entity" required autocomplete="off"
+        spellcheck="false" placeholder=${`arn:aws:iam::${accountOf()}:role/Admin`} value=${form.entity}
+        onInput=${input("entity")} /><//>
+      <${Field} id="start-from" label="From (UTC)"><input id="start-from" type="datetime-local" required
+        value=${form.from} onInput=${input("from")} /><//>
+      <${Field} id="start-to" label="To (UTC)"><input id="start-to" type="datetime-local" required value=${form.to}
+        onInput=${input("to")} /><//>
+      <p class="buttons"><button type="submit" class="main"
+        aria-disabled=${working ? "true" : null}>${working ? "Starting" : "Start"}</button></p>
+    </form>
+    <${Problem} id="start-alert" problem=${startProblem} retry=${startProblem?.outcome_unknown && startAnew}
+      label="It was not started: start it" />
+  </details>`;
+}
