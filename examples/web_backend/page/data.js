@@ -110,6 +110,9 @@ export function outdate() {
 // The pages of single accounts, which have surveys of their own.
 export const accounts = { outdated: false };
 
+// What a file of a kind is about.
+export const sourceOf = (kind) => ({ coverage, members, investigations })[kind];
+
 export const anyLoading = () => [coverage, members, investigations, graphs, fleet].some((one) => one.loading);
 
 // Asks the accounts and regions of one cause again; what is known of the others stays. Then the stream is opened again.

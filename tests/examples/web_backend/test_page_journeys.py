@@ -1288,6 +1288,58 @@ async def test_a_file_says_its_order(url: str, page: Page) -> None:
     await expect(page.locator("#investigations .exports")).to_contain_text("Export these, by id: CSV")
 
 
+async def test_a_file_of_nothing_is_not_offered(url: str, page: Page, api: PageApi) -> None:
+    """But is once a row has come; until the end, it is said that the file will have more than what is shown."""
+
+    def begun(count: int) -> Answer:
+        async def answer(route: Route) -> None:
+            await route.continue_(url=str(server.make_url(f"/{count}")))
+
+        return answer
+
+    async def stream(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+        await response.prepare(request)
+        rows = [member(ADMINISTRATORS[0], REGIONS[0], number) for number in range(int(request.match_info["count"]))]
+        for line in [{"Begin": {}}, *rows]:
+            await response.write(json.dumps(line).encode() + b"\n")
+        await ended.wait()
+        await response.write(json.dumps({"End": {"Lines": len(rows), "StartedTime": TIME}}).encode() + b"\n")
+        return response
+
+    ended = asyncio.Event()
+    app = web.Application()
+    app.router.add_get("/{count}", stream)
+    async with TestServer(app) as server:
+        exports = page.locator("#members .exports")
+        api.answers["fleet/members"] = begun(0)
+        await page.goto(f"{url}/#members")
+        await expect(exports).to_contain_text("CSV NDJSON nothing to export yet")
+        await expect(exports.get_by_role("link", name="CSV", exact=True)).to_be_disabled()
+        assert await exports.locator("a[href]").count() == 0
+        api.answers["fleet/members"] = begun(1)
+        await page.reload()
+        await expect(exports).to_contain_text("waits for the accounts and regions that are left, and has their rows")
+        await expect(exports.get_by_role("link", name="CSV", exact=True)).to_be_enabled()
+        ended.set()
+        await expect(exports).not_to_contain_text("waits")
+    api.answers["fleet/members"] = ndjson([])
+    await page.reload()
+    await expect(exports).to_contain_text(re.compile("CSV NDJSON nothing to export *with"))
+
+
+@pytest.mark.parametrize("failed", [0, 1])
+async def test_a_fleet_without_members_offers_no_file_of_them(url: str, page: Page, api: PageApi, failed: int) -> None:
+    """Nor one of failures, if there is none."""
+    api.answers["fleet/overview"] = events(
+        [target(one, REGIONS[0], error=DENIED if failed else None) for one in ADMINISTRATORS]
+    )
+    await page.goto(url)
+    exports = page.locator("#accounts .exports")
+    await expect(exports.first).to_contain_text("CSV NDJSON nothing to export")
+    await expect(exports.last.locator("a[href]")).to_have_count(2 * failed)
+
+
 async def test_what_nobody_answered_is_not_called_no_membership(url: str, page: Page, api: PageApi) -> None:
     """Not at the first look; later, memberships that could not be read again stay, with their time."""
     unread = dict.fromkeys(REGIONS, ADMINISTRATORS)
