@@ -36,6 +36,7 @@ from support.wire_server import until
 
 pytestmark = BROWSER_MARKS
 ACCOUNT, LATER = "444455556666", "2026-11-26T11:30:00Z"
+EXPIRED = {"Cause": "ExpiredToken", "title": "Expired", "detail": ""}
 DENIED = {"Cause": "AccessDenied", "title": "Access denied", "detail": "", "code": "AccessDeniedException"}
 PLAN_ID, JOB_ID = "b" * 32, "c" * 32
 
@@ -197,6 +198,19 @@ async def test_an_unknown_account_can_be_onboarded(url: str, page: Page, api: Pa
     await expect(administrator(page)).to_be_focused()
 
 
+async def test_who_did_not_answer_is_said_of_its_region(url: str, page: Page, api: PageApi) -> None:
+    """What is so in one region is not said of all, where others did not answer."""
+    silent = dict(zip(REGIONS, ({"Count": 1, "AccountIds": [one]} for one in ADMINISTRATORS), strict=True))
+    cells = [cell(ACCOUNT, region, "failed", "could not be checked") for region in REGIONS]
+    api.answers[f"accounts/{ACCOUNT}"] = value(document(Coverage=cells, Silent=silent))
+    await page.goto(f"{url}/#account/{ACCOUNT}")
+    words = [
+        f"{region}: In no graph of the 1 administrator that answered; {one} did not answer"
+        for region, one in zip(REGIONS, ADMINISTRATORS, strict=True)
+    ]
+    await expect(page.locator("#account-verdict")).to_have_text(f"Account {ACCOUNT} was not found. {'. '.join(words)}.")
+
+
 async def test_changes_of_an_account_are_read_as_they_are_meant(url: str, page: Page, api: PageApi) -> None:
     """From no membership to an invitation, and back."""
     change = {"Time": TIME, "AccountId": ADMINISTRATORS[0], "MemberId": ACCOUNT}
@@ -307,6 +321,44 @@ async def test_only_this_account_is_asked_again(url: str, page: Page, api: PageA
     await expect(page.get_by_role("button", name="Ask these again: AccessDenied")).to_have_text("Ask these again")
     body = {"Cause": "AccessDenied", "AccountIds": [ACCOUNT]}
     assert api.bodies == [{"Kind": kind, **body} for kind in ("members", "coverage")]
+
+
+async def test_the_others_of_an_account_are_asked_again(url: str, page: Page, api: PageApi) -> None:
+    """By cause, in the regions where it may be in their graphs; what one of them says is not said of all."""
+    first = {"AccountId": ADMINISTRATORS[0], "Region": REGIONS[0], "Failure": {"Outcome": "failed", **EXPIRED}}
+    cause = {"Cause": "ExpiredToken", "Accounts": 400, "Regions": REGIONS, "First": first}
+    failed = [cell(ACCOUNT, region, "failed") for region in REGIONS]
+    api.answers[f"accounts/{ACCOUNT}"] = value(document(Coverage=failed, Causes=[cause]))
+    api.answers["POST fleet/retries"] = problem(409, "Conflict", detail="The survey is still running.")
+    await page.goto(f"{url}/#account/{ACCOUNT}")
+    await expect(page.locator("#account-others")).to_contain_text(
+        f"ExpiredToken 400 accounts in 2 regions: for instance, of {ADMINISTRATORS[0]} in {REGIONS[0]}: Expired"
+    )
+    again = page.get_by_role("button", name="Ask these again: ExpiredToken, of other administrators")
+    await again.click()
+    await expect(page.locator("#account-others").get_by_role("alert")).to_contain_text("The survey is still running")
+    api.bodies.clear()
+    api.answers["POST fleet/retries"] = value({}, 202)
+    api.answers[f"accounts/{ACCOUNT}"] = value(document())
+    await again.click()
+    await expect(page.locator("#account-failures")).to_have_count(0)
+    await expect(page.locator("#account-verdict")).to_contain_text("is covered everywhere")
+    body = {"Cause": "ExpiredToken", "Regions": REGIONS}
+    assert api.bodies == [{"Kind": kind, **body} for kind in ("members", "coverage")]
+
+
+async def test_what_one_failure_says_is_not_said_of_all(url: str, page: Page, api: PageApi) -> None:
+    """It may name its own account; what all say in the same words is said once."""
+    denied = [{**DENIED, "detail": f"role of {one}"} for one in ADMINISTRATORS]
+    pairs = [(one, region, denied[number]) for number, one in enumerate(ADMINISTRATORS) for region in REGIONS]
+    expired = target("200000000003", REGIONS[0], error={**EXPIRED, "detail": "the token is too old"})
+    api.answers["fleet/overview"] = events([*(target(one, where, error=error) for one, where, error in pairs), expired])
+    await page.goto(url)
+    groups = page.locator("#failures > li")
+    await expect(groups.first).to_contain_text(
+        f"2 accounts in 2 regions: for instance, of {ADMINISTRATORS[0]} in {REGIONS[0]}: Access denied: role of"
+    )
+    await expect(groups.last).to_contain_text("1 account in 1 region: Expired: the token is too old")
 
 
 @pytest.mark.parametrize("drip", ["", " ", "\n"])
@@ -759,6 +811,44 @@ async def test_a_view_that_was_left_holds_no_connection(url: str, page: Page, ap
             await until(lambda: handled, "it hangs")
         await page.get_by_role("link", name="Onboarding").click()
         await until(lambda: not handled, "nothing hangs any more")
+        closed.set()
+
+
+@pytest.mark.parametrize("view", ["fleet", "coverage", "members", "investigations"])
+async def test_a_hidden_page_holds_no_connection(url: str, page: Page, api: PageApi, view: str) -> None:
+    """Neither one that is hidden while it loads, nor one that was opened in a hidden tab; once seen, it reads on."""
+    closed, handled = asyncio.Event(), 0
+
+    async def hang(_request: web.Request) -> web.Response:
+        nonlocal handled
+        handled += 1
+        try:
+            await closed.wait()
+        finally:
+            handled -= 1
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_get("/hang", hang)
+    hide = 'Object.defineProperty(document, "visibilityState", { get: () => "hidden", configurable: true })'
+    tell = 'document.dispatchEvent(new Event("visibilitychange"))'
+    await page.add_init_script(hide)
+    async with TestServer(app, handler_cancellation=True) as server:
+
+        async def answer(route: Route) -> None:
+            await route.continue_(url=str(server.make_url("/hang")))
+
+        streams = ("fleet/overview", "coverage", "fleet/members", "fleet/graphs", "fleet/investigations")
+        api.answers |= dict.fromkeys(streams, answer)
+        await page.goto(f"{url}/#{view}")
+        await expect(page.locator(f"#{view}-freshness")).to_have_text("Not asked yet")
+        assert not [one for one in api.requests if any(stream in one for stream in streams)]
+        for _ in range(2):
+            await page.evaluate(f"() => {{ delete document.visibilityState; {tell}; }}")
+            await until(lambda: handled, "it hangs")
+            await expect(page.locator(f"#{view}-freshness")).to_contain_text("Asking")
+            await page.evaluate(f"() => {{ {hide}; {tell}; }}")
+            await until(lambda: not handled, "nothing hangs any more")
         closed.set()
 
 
@@ -1346,7 +1436,7 @@ async def test_what_nobody_answered_is_not_called_no_membership(url: str, page: 
     api.answers[f"accounts/{ACCOUNT}"] = value(document(Unread=unread))
     await page.goto(f"{url}/#account/{ACCOUNT}")
     memberships = page.locator("#memberships")
-    words = "Not known of 4 administrators and regions that could not be read. Members has the causes, and asks again."
+    words = "Not known of 4 administrators and regions that could not be read: the causes are below."
     await expect(page.locator("#memberships-unread")).to_have_text(words)
     await expect(memberships).not_to_contain_text("a member of no graph")
     both = [member(one, REGIONS[0], int(ACCOUNT)) for one in ADMINISTRATORS]
