@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from support.browser.task_times import recorded_tasks
 from support.page_api import (
     ADMINISTRATORS,
     CHANGES,
+    LIMITS,
     REGIONS,
     SETTINGS,
     TIME,
@@ -797,13 +799,17 @@ async def test_a_view_that_was_left_holds_no_connection(url: str, page: Page, ap
 
     app = web.Application()
     app.router.add_get("/hang", hang)
-    async with TestServer(app, handler_cancellation=True) as server:
+    async with TestServer(app, handler_cancellation=True) as server, AsyncExitStack() as stack:
+        # Otherwise the server would wait for them if the test fails.
+        stack.callback(closed.set)
 
         async def answer(route: Route) -> None:
             await route.continue_(url=str(server.make_url("/hang")))
 
         streams = ("fleet/overview", "coverage", "fleet/members", "fleet/graphs", "fleet/investigations")
         api.answers |= dict.fromkeys(streams, answer)
+        # The page itself does not give them up.
+        api.answers["settings"] = value({**SETTINGS, "Limits": {**LIMITS, "Silence": 600}})
         await page.goto(url)
         for view in ("Fleet", "Coverage", "Members", "Investigations"):
             await page.get_by_role("link", name=view).click()
@@ -811,7 +817,6 @@ async def test_a_view_that_was_left_holds_no_connection(url: str, page: Page, ap
             await until(lambda: handled, "it hangs")
         await page.get_by_role("link", name="Onboarding").click()
         await until(lambda: not handled, "nothing hangs any more")
-        closed.set()
 
 
 @pytest.mark.parametrize("view", ["fleet", "coverage", "members", "investigations"])
@@ -833,13 +838,17 @@ async def test_a_hidden_page_holds_no_connection(url: str, page: Page, api: Page
     hide = 'Object.defineProperty(document, "visibilityState", { get: () => "hidden", configurable: true })'
     tell = 'document.dispatchEvent(new Event("visibilitychange"))'
     await page.add_init_script(hide)
-    async with TestServer(app, handler_cancellation=True) as server:
+    async with TestServer(app, handler_cancellation=True) as server, AsyncExitStack() as stack:
+        # Otherwise the server would wait for them if the test fails.
+        stack.callback(closed.set)
 
         async def answer(route: Route) -> None:
             await route.continue_(url=str(server.make_url("/hang")))
 
         streams = ("fleet/overview", "coverage", "fleet/members", "fleet/graphs", "fleet/investigations")
         api.answers |= dict.fromkeys(streams, answer)
+        # The page itself does not give them up.
+        api.answers["settings"] = value({**SETTINGS, "Limits": {**LIMITS, "Silence": 600}})
         await page.goto(f"{url}/#{view}")
         await expect(page.locator(f"#{view}-freshness")).to_have_text("Not asked yet")
         assert not [one for one in api.requests if any(stream in one for stream in streams)]
@@ -849,7 +858,6 @@ async def test_a_hidden_page_holds_no_connection(url: str, page: Page, api: Page
             await expect(page.locator(f"#{view}-freshness")).to_contain_text("Asking")
             await page.evaluate(f"() => {{ {hide}; {tell}; }}")
             await until(lambda: not handled, "nothing hangs any more")
-        closed.set()
 
 
 async def test_a_row_of_another_shape_stops_nothing(url: str, page: Page, api: PageApi) -> None:
@@ -1081,6 +1089,20 @@ async def test_an_applied_account_is_not_left_in_the_form(url: str, page: Page, 
     await expect(page.get_by_label(REGIONS[1])).to_be_checked()
     await box.fill("")
     await expect(page.locator("#plan-left")).to_have_count(0)
+
+
+async def test_a_valid_line_that_the_plan_has_not_leaves_the_form_too(url: str, page: Page, api: PageApi) -> None:
+    """Of an account that needs nothing, or whose problem the plan has named: only invalid lines are left."""
+    csv = f"{ACCOUNT},a@example.com\n555566667777,b@example.com\n12345,c@example.com"
+    api.answers["POST onboarding/plans"] = value(plan(Lines=[{"Line": 3, "Problem": "no id"}]), 201)
+    api.answers["POST onboarding/jobs"] = value(job(), 202)
+    api.answers[f"onboarding/jobs/{JOB_ID}/events"] = job_events(("report", job()))
+    await page.goto(f"{url}/#onboarding")
+    await fill_plan(page, url, csv)
+    await page.locator("#plan-apply").click()
+    await expect(page.locator("#job-status")).to_contain_text("Done")
+    await expect(page.get_by_label("Accounts, one per line")).to_have_value("12345,c@example.com")
+    await expect(page.locator("#plan-left")).to_contain_text("1 line of the latest plan")
 
 
 async def test_only_what_is_done_leaves_the_form(url: str, page: Page, api: PageApi) -> None:
