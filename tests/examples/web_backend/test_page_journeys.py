@@ -381,7 +381,9 @@ async def test_a_stream_that_stalls_halfway(url: str, page: Page, api: PageApi, 
 
     app = web.Application()
     app.router.add_get("/stall", stall)
-    async with TestServer(app) as server:
+    async with TestServer(app) as server, AsyncExitStack() as stack:
+        # Otherwise the server would wait for it if the test fails.
+        stack.callback(closed.set)
 
         async def answer(route: Route) -> None:
             await route.continue_(url=str(server.make_url("/stall")))
@@ -1422,7 +1424,8 @@ async def test_a_file_of_nothing_is_not_offered(url: str, page: Page, api: PageA
     ended = asyncio.Event()
     app = web.Application()
     app.router.add_get("/{count}", stream)
-    async with TestServer(app) as server:
+    async with TestServer(app) as server, AsyncExitStack() as stack:
+        stack.callback(ended.set)
         exports = page.locator("#members .exports")
         api.answers["fleet/members"] = begun(0)
         await page.goto(f"{url}/#members")
