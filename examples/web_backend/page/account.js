@@ -268,7 +268,7 @@ export function Account() {
       }
       ${
         known.Causes?.length > 0 &&
-        html`<p class="quiet">Administrators that did not answer: the account may be in their graphs.</p>
+        html`<p class="quiet">Administrators that did not answer: the account may be in their graphs too.</p>
           <${OtherFailures} id="account-others" kind="members" causes=${known.Causes} reload=${() => load(id)}
             ask=${(cause, regions) => askBothAgain(cause, { Regions: regions })} />`
       }
