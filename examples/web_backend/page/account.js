@@ -118,6 +118,8 @@ const silentIn = (region) => known?.Silent?.[region] ?? { Count: 0, AccountIds: 
 
 // In a region where not all have answered, what those have said that did.
 function unsure(region) {
+  // An administrator that did not answer itself is most likely covered by its own graph.
+  if (known.Failures?.some((one) => one.Region === region)) return null;
   const silent = silentIn(region);
   const answered = settings.Accounts.length - silent.Count;
   if (!silent.Count || answered <= 0) return null;

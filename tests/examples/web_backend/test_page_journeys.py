@@ -200,6 +200,19 @@ async def test_an_unknown_account_can_be_onboarded(url: str, page: Page, api: Pa
     await expect(administrator(page)).to_be_focused()
 
 
+async def test_an_administrator_that_did_not_answer_is_not_called_absent(url: str, page: Page, api: PageApi) -> None:
+    """It has graphs of its own, which is why it is not offered for onboarding either."""
+    silent = {region: {"Count": 1, "AccountIds": [ACCOUNT]} for region in REGIONS}
+    cells = [cell(ACCOUNT, region, "failed", "could not be checked") for region in REGIONS]
+    failures = [{"AccountId": ACCOUNT, "Region": one, "Failure": {"Outcome": "failed", **DENIED}} for one in REGIONS]
+    found = document(IsAdministrator=True, Coverage=cells, Silent=silent, Failures=failures)
+    api.answers[f"accounts/{ACCOUNT}"] = value(found)
+    await page.goto(f"{url}/#account/{ACCOUNT}")
+    words = f"Account {ACCOUNT}: not known in 2 regions, which could not be checked."
+    await expect(page.locator("#account-verdict")).to_have_text(words)
+    await expect(page.get_by_role("link", name="Onboard this account")).to_have_count(0)
+
+
 async def test_who_did_not_answer_is_said_of_its_region(url: str, page: Page, api: PageApi) -> None:
     """What is so in one region is not said of all, where others did not answer."""
     silent = dict(zip(REGIONS, ({"Count": 1, "AccountIds": [one]} for one in ADMINISTRATORS), strict=True))
