@@ -1,7 +1,9 @@
 """Routes about one account in all graphs and regions, and about what has changed in them."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterable
+from typing import Any
 
 from aiohttp import web
 
@@ -10,7 +12,7 @@ from detective_async.integrations.aiohttp_web import to_json
 from web_backend import inputs
 from web_backend.common import CHANGES, SETTINGS, SURVEYS, read_path, read_query, while_wanted
 from web_backend.selection import MAX_AGE, MAX_KEPT
-from web_backend.survey import Survey
+from web_backend.survey import Found, Survey
 
 _DEFAULT_WAIT = 5
 
@@ -31,6 +33,9 @@ async def account(request: web.Request) -> web.Response:
     own = [one for survey in (members, coverage) for (asked, _), one in survey.found.items() if asked == account_id]
     failures = {(one.region, one.failure.status): one.failure.values() for one in own if one.failure is not None}
     unread = [place for place, one in members.found.items() if one.outcome is OutcomeKind.FAILED]
+    cells = await coverage.cells_of(account_id)
+    open_regions = {cell["Region"] for cell in cells if cell["State"] == "failed"}
+    silent = [*members.found.values(), *(one for one in coverage.found.values() if one.region in open_regions)]
     return web.json_response(
         {
             "AccountId": account_id,
@@ -42,7 +47,7 @@ async def account(request: web.Request) -> web.Response:
             "AsOf": to_json(min(members.started, coverage.started)),
             "CoverageAsOf": to_json(coverage.started),
             "MembershipsAsOf": to_json(members.started),
-            "Coverage": await coverage.cells_of(account_id),
+            "Coverage": cells,
             "Memberships": [
                 row.values(email=query["emails"] or False)
                 for one in members.found.values()
@@ -52,10 +57,31 @@ async def account(request: web.Request) -> web.Response:
             # The administrators whose members are not known, by region: the account may be one of them.
             "Unread": {region: [one for one, where in unread if where == region] for _, region in unread},
             "Failures": list(failures.values()),
+            "Causes": _causes(one for one in silent if one.account_id != account_id),
             "Silent": coverage.silent(),
             "Changes": request.config_dict[CHANGES].since(None, account_id)["Changes"],
         }
     )
+
+
+def _causes(found: Iterable[Found]) -> list[dict[str, Any]]:
+    """Return why administrators did not answer, in whose graphs an account may be: one entry for each cause.
+
+    `First` is one of the failures.
+    """
+    groups: defaultdict[str, list[Found]] = defaultdict(list)
+    for one in found:
+        if one.outcome is OutcomeKind.FAILED and one.failure is not None:
+            groups[str(one.failure.status)].append(one)
+    return [
+        {
+            "Cause": cause,
+            "Accounts": len({one.account_id for one in group}),
+            "Regions": sorted({one.region for one in group}),
+            "First": group[0].failure and group[0].failure.values(),
+        }
+        for cause, group in sorted(groups.items(), key=lambda item: -len(item[1]))
+    ]
 
 
 async def _wait_for(surveys: Iterable[Survey], timeout: float) -> None:

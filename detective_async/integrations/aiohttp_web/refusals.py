@@ -4,7 +4,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any, Protocol
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from detective_async.integrations.aiohttp_web.middleware import is_response
 from detective_async.integrations.aiohttp_web.problem import response_of, response_to
@@ -75,5 +75,8 @@ class _Connection(web.RequestHandler):
 
 def _response(problem: Problem) -> web.Response:
     response = response_of(problem, problem.document())
+    # aiohttp's own value names the versions of aiohttp and Python. An app can replace it in other responses, by
+    # `on_response_prepare`, which aiohttp does not call for these.
+    response.headers.setdefault(hdrs.SERVER, "aiohttp")
     response.force_close()
     return response

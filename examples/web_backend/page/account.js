@@ -4,7 +4,7 @@ import { address, link } from "./address.js";
 import { Failure, MALFORMED, call, path } from "./api.js";
 import { Cell, oldWords, verdict } from "./coverage.js";
 import { accounts, askAgain, nameOf, personal, settings } from "./data.js";
-import { Failures } from "./failures.js";
+import { Failures, OtherFailures } from "./failures.js";
 import { memberColumns, memberKey } from "./members.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
@@ -118,6 +118,8 @@ const silentIn = (region) => known?.Silent?.[region] ?? { Count: 0, AccountIds: 
 
 // In a region where not all have answered, what those have said that did.
 function unsure(region) {
+  // An administrator that did not answer itself is most likely covered by its own graph.
+  if (known.Failures?.some((one) => one.Region === region)) return null;
   const silent = silentIn(region);
   const answered = settings.Accounts.length - silent.Count;
   if (!silent.Count || answered <= 0) return null;
@@ -125,6 +127,14 @@ function unsure(region) {
   const more =
     silent.Count > silent.AccountIds.length ? ` and ${count(silent.Count - silent.AccountIds.length)} more` : "";
   return `In no graph of the ${some(answered, "administrator")} that answered; ${names}${more} did not answer`;
+}
+
+// What is true of all regions is said once, and otherwise of which ones it is.
+function byRegion(reasons) {
+  const groups = new Map();
+  for (const [region, words] of reasons) groups.set(words, [...(groups.get(words) ?? []), region]);
+  if (groups.size === 1) return groups.keys().next().value;
+  return [...groups].map(([words, regions]) => `${regions.join(", ")}: ${words}`).join(". ");
 }
 
 // The regions where the account can be onboarded, by the administrator whose graph it is in already; null if it is in
@@ -142,8 +152,8 @@ function offers(cells) {
   return [...groups];
 }
 
-// Only this account, in both surveys that its page is made from.
-const askHereAgain = (id, cause) => Promise.all(["members", "coverage"].map((kind) => askAgain(kind, cause, [id])));
+// In both surveys that the page is made from.
+const askBothAgain = (cause, where) => Promise.all(["members", "coverage"].map((kind) => askAgain(kind, cause, where)));
 
 const became = (before, after) =>
   `${before == null ? "was not a member" : `was ${inWords(before)}`}, now ${inWords(after)}`;
@@ -165,11 +175,10 @@ export function Account() {
   const reasons = new Map(
     asked.filter((cell) => cell.State === "failed").map((cell) => [cell.Region, unsure(cell.Region)]),
   );
-  // The same everywhere, and in no graph: that is no failure to be solved first.
-  const [absent] =
-    pending === 0 && asked.length > 0 && asked.every((cell) => reasons.get(cell.Region)) ? reasons.values() : [null];
-  const answer = absent
-    ? `Account ${id} was not found. ${absent}.`
+  // In no graph of those that answered, everywhere: that is no failure to be solved first.
+  const isAbsent = pending === 0 && asked.length > 0 && asked.every((cell) => reasons.get(cell.Region));
+  const answer = isAbsent
+    ? `Account ${id} was not found. ${byRegion(reasons)}.`
     : `${verdict(`Account ${id}`, on, gaps, pending, unknown)}${oldWords(old)}.`;
   const memberships = (known?.Memberships ?? []).map(({ AccountId, Region, Member, stale }) => ({
     ...Member,
@@ -233,7 +242,7 @@ export function Account() {
         unread > 0 &&
         html`<p class="warning" id="memberships-unread">
           Not known of ${some(unread, "administrator and region", "administrators and regions")} that
-          could not be read. <a href=${link("members")}>Members</a> has the causes, and asks again.
+          could not be read: the causes are below.
         </p>`
       }
       ${
@@ -250,12 +259,21 @@ export function Account() {
       }
     </section>
     ${
-      known?.Failures?.length > 0 &&
+      (known?.Failures?.length > 0 || known?.Causes?.length > 0) &&
       html`<section aria-labelledby="account-failures-title" id="account-failures">
       <h2 id="account-failures-title">Could not be checked</h2>
-      <${Failures} id="account-causes" kind="members"
+      ${
+        known.Failures?.length > 0 &&
+        html`<${Failures} id="account-causes" kind="members"
         failures=${known.Failures.map((one) => (one.Failure ? one : { ...one, Failure: one }))} reload=${() => load(id)}
-        ask=${(cause) => askHereAgain(id, cause)} changed=${changed} />
+        ask=${(cause) => askBothAgain(cause, { AccountIds: [id] })} changed=${changed} />`
+      }
+      ${
+        known.Causes?.length > 0 &&
+        html`<p class="quiet">Administrators that did not answer: the account may be in their graphs too.</p>
+          <${OtherFailures} id="account-others" kind="members" causes=${known.Causes} reload=${() => load(id)}
+            ask=${(cause, regions) => askBothAgain(cause, { Regions: regions })} />`
+      }
     </section>`
     }
     ${

@@ -110,12 +110,13 @@ export function outdate() {
 // The pages of single accounts, which have surveys of their own.
 export const accounts = { outdated: false };
 
+// What a file of a kind is about.
+export const sourceOf = (kind) => ({ coverage, members, investigations })[kind];
+
 export const anyLoading = () => [coverage, members, investigations, graphs, fleet].some((one) => one.loading);
 
 // Asks the accounts and regions of one cause again; what is known of the others stays. Then the stream is opened again.
-export async function askAgain(kind, cause, accountIds) {
-  await call("api/fleet/retries", {
-    method: "POST",
-    body: { Kind: kind, Cause: cause, ...(accountIds && { AccountIds: accountIds }) },
-  });
+// `where`: the `AccountIds` or the `Regions`, if not all.
+export async function askAgain(kind, cause, where = {}) {
+  await call("api/fleet/retries", { method: "POST", body: { Kind: kind, Cause: cause, ...where } });
 }

@@ -6,7 +6,7 @@
 
 import { MALFORMED, lines } from "./api.js";
 import { changed } from "./store.js";
-import { Retry } from "./retry.js";
+import { Retry, isSeen } from "./retry.js";
 
 export class Dataset {
   phase = "idle";
@@ -17,6 +17,7 @@ export class Dataset {
   problem = null;
   progress = null; // accounts and regions that have answered, and all of them
   began = 0; // when the latest request was sent
+  paused = false; // the page is hidden, and reads on when it is seen
   outdated = false; // something was changed since, so that the server has to ask AWS again
   retry = new Retry();
   shown = new Map();
@@ -27,6 +28,11 @@ export class Dataset {
   // `isUnknown(row)`: whether it only says that nothing is known.
   constructor({ address, read, key, owner, isUnknown = () => false }) {
     Object.assign(this, { address, read, key, owner, isUnknown });
+    // A page that nobody sees would take connections from the other windows of its browser, too.
+    document.addEventListener("visibilitychange", () => {
+      if (!isSeen()) this.pause();
+      else if (this.paused) this.enter();
+    });
   }
 
   // The same array as long as no row has changed.
@@ -62,10 +68,16 @@ export class Dataset {
   // The view is left: a stream that nobody sees would take one of the few connections that a browser has to a server.
   // The server goes on for a while, and a reader that comes back gets what it has found.
   leave() {
+    this.pause();
+    this.paused = false;
+  }
+
+  pause() {
     if (!this.loading) return;
     this.stop();
     this.phase = "idle";
     this.outdated ||= this.fresh;
+    this.paused = true;
   }
 
   stop() {
@@ -84,6 +96,7 @@ export class Dataset {
       began: performance.now(),
     });
     this.fresh = fresh;
+    this.paused = false;
     if (fresh) this.outdated = false;
     changed();
   }
@@ -106,6 +119,7 @@ export class Dataset {
     const found = new Map();
     const failures = [];
     this.restart({ fresh, quiet });
+    if (!isSeen()) return this.pause();
     // The first answer is shown while it comes; a later one replaces the rows at its end.
     const first = this.time === null && this.shown.size === 0;
     if (first) {

@@ -24,21 +24,51 @@ const COLUMNS = [
 ];
 const inFull = ({ title, detail }) => `${title}${detail ? `: ${detail}` : ""}`;
 const opened = new Set();
-const trouble = new Map(); // cause -> why it could not be asked again
+const trouble = new Map(); // the name of a button -> why these could not be asked again
 
-// `ask(cause)`: how the group is asked again, if not everywhere.
-// `kind`: what was asked; `reload()` opens its stream again, and may return a promise.
-export function Failures({ id, kind, failures, reload, changed, ask = (cause) => askAgain(kind, cause) }) {
-  const again = async (cause) => {
-    trouble.delete(cause);
+// What one of several says is not true of all: it may name its own account.
+const instance = ({ AccountId, Region, Failure }) => `for instance, of ${AccountId} in ${Region}: ${inFull(Failure)}`;
+
+const isSame = (targets) => targets.every(({ Failure }) => Failure.detail === targets[0].Failure.detail);
+
+// `words`: what the failures say; `whose`: of which they are, if the page has another group of the same cause.
+function Cause({ kind, cause, accounts, regions, words, whose = "", ask, reload }) {
+  const name = `ask ${kind}${whose} ${cause}`;
+  const again = async () => {
+    trouble.delete(name);
     try {
       await ask(cause);
       await reload();
     } catch (error) {
       if (!error.problem) throw error;
-      trouble.set(cause, error.problem);
+      trouble.set(name, error.problem);
     }
   };
+  return html`<div class="group">
+      <p><strong class="badge" data-kind="bad">${cause}</strong> ${some(accounts, "account")} in ${some(
+        regions,
+        "region",
+      )}: ${words}</p>
+      <${Button} name=${name} run=${again} label="Ask these again" working="Asking again"
+        aria-label=${`Ask these again: ${cause}${whose}`} />
+    </div>
+    ${trouble.has(name) && html`<p role="alert">${inFull(trouble.get(name))}</p>`}`;
+}
+
+// The same, where only the numbers are known. `ask(cause, regions)`.
+export const OtherFailures = ({ id, kind, causes, ask, reload }) =>
+  html`<ul class="groups" id=${id}>
+    ${causes.map(
+      ({ Cause: cause, Accounts: accounts, Regions: regions, First: first }) =>
+        html`<li key=${cause}><${Cause} kind=${kind} cause=${cause} accounts=${accounts} regions=${regions.length}
+          words=${accounts * regions.length > 1 ? instance(first) : inFull(first.Failure)}
+          whose=", of other administrators" ask=${() => ask(cause, regions)} reload=${reload} /></li>`,
+    )}
+  </ul>`;
+
+// `ask(cause)`: how the group is asked again, if not everywhere.
+// `kind`: what was asked; `reload()` opens its stream again, and may return a promise.
+export function Failures({ id, kind, failures, reload, changed, ask = (cause) => askAgain(kind, cause) }) {
   return html`<ul class="groups" id=${id}>
     ${byCause(failures).map(({ cause, first, targets, accounts, regions }) => {
       const toggle = (event) => {
@@ -47,15 +77,8 @@ export function Failures({ id, kind, failures, reload, changed, ask = (cause) =>
         changed();
       };
       return html`<li key=${cause}>
-        <div class="group">
-          <p><strong class="badge" data-kind="bad">${cause}</strong> ${some(accounts.size, "account")} in ${some(
-            regions.size,
-            "region",
-          )}: ${inFull(first)}</p>
-          <${Button} name=${`ask ${kind} ${cause}`} run=${() => again(cause)} label="Ask these again"
-            working="Asking again" aria-label=${`Ask these again: ${cause}`} />
-        </div>
-        ${trouble.has(cause) && html`<p role="alert">${inFull(trouble.get(cause))}</p>`}
+        <${Cause} kind=${kind} cause=${cause} accounts=${accounts.size} regions=${regions.size}
+          words=${isSame(targets) ? inFull(first) : instance(targets[0])} ask=${ask} reload=${reload} />
         <details open=${opened.has(cause)} onToggle=${toggle}>
           <summary>${some(targets.length, "account and region", "accounts and regions")}</summary>
           ${

@@ -4,6 +4,7 @@
 
 import { follow } from "./api.js";
 import { Dataset } from "./dataset.js";
+import { isSeen } from "./retry.js";
 import { changed } from "./store.js";
 
 export class Overview extends Dataset {
@@ -20,6 +21,7 @@ export class Overview extends Dataset {
     this.stop();
     this.restart({ fresh, quiet });
     this.answered = false;
+    if (!isSeen()) return this.pause();
     this.unfollow = follow(this.address(fresh), {
       begin: (data) => {
         this.survey = data;

@@ -3,7 +3,7 @@
 const FIRST = 10_000; // milliseconds
 const LAST = 120_000;
 
-const isSeen = () => document.visibilityState === "visible";
+export const isSeen = () => document.visibilityState === "visible";
 
 // Between two requests for what is not complete yet.
 export async function pause(milliseconds) {

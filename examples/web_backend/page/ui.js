@@ -1,6 +1,7 @@
 // What the views are built of. Everything is text: nothing from the server becomes markup.
 
 import { adjust } from "./address.js";
+import { sourceOf } from "./data.js";
 import { download, problemOfFile, secondsOfFile } from "./download.js";
 import { html } from "./parts/index.js";
 import { changed, isBusy, once } from "./store.js";
@@ -115,14 +116,34 @@ function nameFiles(kind, wanted) {
   changed();
 }
 
+// What a file has that is asked for now, if that is not what is shown.
+const MADE = new Map([
+  ["loading", "A file that is asked for now waits for the accounts and regions that are left, and has their rows too."],
+  ["failed", "A file has what the server reads by then, and not what is shown here."],
+]);
+
 // `failed`: how many accounts and regions could not be read, and are missing in the file.
-export function Exports({ kind, query = {}, failed = 0, children }) {
+// `phase` and `rows`: what is known of the rows, and how many there are, if not what the kind's Dataset says.
+export function Exports({
+  kind,
+  query = {},
+  failed = 0,
+  phase = sourceOf(kind).phase,
+  rows = sourceOf(kind).rows.length,
+  children,
+}) {
   const personal = named.has(kind) ? { names: "true", ...(kind === "members" && { emails: "true" }) } : {};
   const address = (file, more) => {
     const words = new URLSearchParams(Object.entries({ ...more, ...personal }).filter(([, value]) => value)).toString();
     return `api/export/${file}${words && `?${words}`}`;
   };
   const get = download(kind);
+  const isEmpty = rows === 0;
+  const file = (form, label) =>
+    isEmpty
+      ? html`<a class="unknown" role="link" aria-disabled="true">${label}</a>`
+      : html`<a href=${address(`${kind}.${form}`, query)} download onClick=${get}>${label}</a>`;
+  const nothing = phase === "ready" ? "nothing to export" : "nothing to export yet";
   const seconds = secondsOfFile(kind);
   // Whatever the order of the table is.
   const order = kind === "investigations" ? "id" : "account and region";
@@ -130,9 +151,10 @@ export function Exports({ kind, query = {}, failed = 0, children }) {
     failed > 0 &&
     html`Incomplete: ${some(failed, "account and region", "accounts and regions")} could not be checked: <a
       href=${address("failures.csv", { kind })} download onClick=${get}>CSV of these</a>`;
-  return html`<p class="exports quiet">Export ${children}, by ${order}: <a
-    href=${address(`${kind}.csv`, query)} download onClick=${get}>CSV</a> <a
-    href=${address(`${kind}.ndjson`, query)} download onClick=${get}>NDJSON</a>
+  return html`<p class="exports quiet">Export ${children}, by ${order}: ${file("csv", "CSV")} ${file(
+    "ndjson",
+    "NDJSON",
+  )} ${isEmpty ? nothing : (MADE.get(phase) ?? "")}
     <label><input type="checkbox" checked=${named.has(kind)}
       onChange=${(event) => nameFiles(kind, event.target.checked)} /> with
         names${kind === "members" && " and e-mail addresses"}</label> ${missing}</p>

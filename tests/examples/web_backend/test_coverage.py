@@ -116,7 +116,11 @@ async def test_one_account(backend: Backend) -> None:
     assert {one["Member"]["EmailAddress"] for one in asked["Memberships"]} == {world.address("444455556666")}
     assert found["Silent"] == {region: {"Count": 1, "AccountIds": [world.CLOSED]} for region in world.REGIONS}
     assert found["Unread"] == {region: [world.CLOSED] for region in world.REGIONS}
+    (cause,) = found["Causes"]
+    assert (cause["Cause"], cause["Accounts"], cause["Regions"]) == ("AccessDenied", 1, sorted(world.REGIONS))
+    assert (cause["First"]["AccountId"], cause["First"]["Failure"]["Cause"]) == (world.CLOSED, "AccessDenied")
     closed = await backend.get(f"/api/accounts/{world.CLOSED}")
+    assert closed["Causes"] == []
     assert {line["Failure"]["Cause"] for line in closed["Failures"]} == {"AccessDenied"}
     assert len(closed["Failures"]) == len(world.REGIONS)
     unknown = await backend.get("/api/accounts/999999999999")

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from support.browser.task_times import recorded_tasks
 from support.page_api import (
     ADMINISTRATORS,
     CHANGES,
+    LIMITS,
     REGIONS,
     SETTINGS,
     TIME,
@@ -36,6 +38,7 @@ from support.wire_server import until
 
 pytestmark = BROWSER_MARKS
 ACCOUNT, LATER = "444455556666", "2026-11-26T11:30:00Z"
+EXPIRED = {"Cause": "ExpiredToken", "title": "Expired", "detail": ""}
 DENIED = {"Cause": "AccessDenied", "title": "Access denied", "detail": "", "code": "AccessDeniedException"}
 PLAN_ID, JOB_ID = "b" * 32, "c" * 32
 
@@ -197,6 +200,32 @@ async def test_an_unknown_account_can_be_onboarded(url: str, page: Page, api: Pa
     await expect(administrator(page)).to_be_focused()
 
 
+async def test_an_administrator_that_did_not_answer_is_not_called_absent(url: str, page: Page, api: PageApi) -> None:
+    """It has graphs of its own, which is why it is not offered for onboarding either."""
+    silent = {region: {"Count": 1, "AccountIds": [ACCOUNT]} for region in REGIONS}
+    cells = [cell(ACCOUNT, region, "failed", "could not be checked") for region in REGIONS]
+    failures = [{"AccountId": ACCOUNT, "Region": one, "Failure": {"Outcome": "failed", **DENIED}} for one in REGIONS]
+    found = document(IsAdministrator=True, Coverage=cells, Silent=silent, Failures=failures)
+    api.answers[f"accounts/{ACCOUNT}"] = value(found)
+    await page.goto(f"{url}/#account/{ACCOUNT}")
+    words = f"Account {ACCOUNT}: not known in 2 regions, which could not be checked."
+    await expect(page.locator("#account-verdict")).to_have_text(words)
+    await expect(page.get_by_role("link", name="Onboard this account")).to_have_count(0)
+
+
+async def test_who_did_not_answer_is_said_of_its_region(url: str, page: Page, api: PageApi) -> None:
+    """What is so in one region is not said of all, where others did not answer."""
+    silent = dict(zip(REGIONS, ({"Count": 1, "AccountIds": [one]} for one in ADMINISTRATORS), strict=True))
+    cells = [cell(ACCOUNT, region, "failed", "could not be checked") for region in REGIONS]
+    api.answers[f"accounts/{ACCOUNT}"] = value(document(Coverage=cells, Silent=silent))
+    await page.goto(f"{url}/#account/{ACCOUNT}")
+    words = [
+        f"{region}: In no graph of the 1 administrator that answered; {one} did not answer"
+        for region, one in zip(REGIONS, ADMINISTRATORS, strict=True)
+    ]
+    await expect(page.locator("#account-verdict")).to_have_text(f"Account {ACCOUNT} was not found. {'. '.join(words)}.")
+
+
 async def test_changes_of_an_account_are_read_as_they_are_meant(url: str, page: Page, api: PageApi) -> None:
     """From no membership to an invitation, and back."""
     change = {"Time": TIME, "AccountId": ADMINISTRATORS[0], "MemberId": ACCOUNT}
@@ -309,6 +338,44 @@ async def test_only_this_account_is_asked_again(url: str, page: Page, api: PageA
     assert api.bodies == [{"Kind": kind, **body} for kind in ("members", "coverage")]
 
 
+async def test_the_others_of_an_account_are_asked_again(url: str, page: Page, api: PageApi) -> None:
+    """By cause, in the regions where it may be in their graphs; what one of them says is not said of all."""
+    first = {"AccountId": ADMINISTRATORS[0], "Region": REGIONS[0], "Failure": {"Outcome": "failed", **EXPIRED}}
+    cause = {"Cause": "ExpiredToken", "Accounts": 400, "Regions": REGIONS, "First": first}
+    failed = [cell(ACCOUNT, region, "failed") for region in REGIONS]
+    api.answers[f"accounts/{ACCOUNT}"] = value(document(Coverage=failed, Causes=[cause]))
+    api.answers["POST fleet/retries"] = problem(409, "Conflict", detail="The survey is still running.")
+    await page.goto(f"{url}/#account/{ACCOUNT}")
+    await expect(page.locator("#account-others")).to_contain_text(
+        f"ExpiredToken 400 accounts in 2 regions: for instance, of {ADMINISTRATORS[0]} in {REGIONS[0]}: Expired"
+    )
+    again = page.get_by_role("button", name="Ask these again: ExpiredToken, of other administrators")
+    await again.click()
+    await expect(page.locator("#account-others").get_by_role("alert")).to_contain_text("The survey is still running")
+    api.bodies.clear()
+    api.answers["POST fleet/retries"] = value({}, 202)
+    api.answers[f"accounts/{ACCOUNT}"] = value(document())
+    await again.click()
+    await expect(page.locator("#account-failures")).to_have_count(0)
+    await expect(page.locator("#account-verdict")).to_contain_text("is covered everywhere")
+    body = {"Cause": "ExpiredToken", "Regions": REGIONS}
+    assert api.bodies == [{"Kind": kind, **body} for kind in ("members", "coverage")]
+
+
+async def test_what_one_failure_says_is_not_said_of_all(url: str, page: Page, api: PageApi) -> None:
+    """It may name its own account; what all say in the same words is said once."""
+    denied = [{**DENIED, "detail": f"role of {one}"} for one in ADMINISTRATORS]
+    pairs = [(one, region, denied[number]) for number, one in enumerate(ADMINISTRATORS) for region in REGIONS]
+    expired = target("200000000003", REGIONS[0], error={**EXPIRED, "detail": "the token is too old"})
+    api.answers["fleet/overview"] = events([*(target(one, where, error=error) for one, where, error in pairs), expired])
+    await page.goto(url)
+    groups = page.locator("#failures > li")
+    await expect(groups.first).to_contain_text(
+        f"2 accounts in 2 regions: for instance, of {ADMINISTRATORS[0]} in {REGIONS[0]}: Access denied: role of"
+    )
+    await expect(groups.last).to_contain_text("1 account in 1 region: Expired: the token is too old")
+
+
 @pytest.mark.parametrize("drip", ["", " ", "\n"])
 async def test_a_stream_that_stalls_halfway(url: str, page: Page, api: PageApi, drip: str) -> None:
     """What has come is shown, and after the limit the page says that nothing comes any more, as blanks are nothing."""
@@ -327,7 +394,9 @@ async def test_a_stream_that_stalls_halfway(url: str, page: Page, api: PageApi, 
 
     app = web.Application()
     app.router.add_get("/stall", stall)
-    async with TestServer(app) as server:
+    async with TestServer(app) as server, AsyncExitStack() as stack:
+        # Otherwise the server would wait for it if the test fails.
+        stack.callback(closed.set)
 
         async def answer(route: Route) -> None:
             await route.continue_(url=str(server.make_url("/stall")))
@@ -745,13 +814,17 @@ async def test_a_view_that_was_left_holds_no_connection(url: str, page: Page, ap
 
     app = web.Application()
     app.router.add_get("/hang", hang)
-    async with TestServer(app, handler_cancellation=True) as server:
+    async with TestServer(app, handler_cancellation=True) as server, AsyncExitStack() as stack:
+        # Otherwise the server would wait for them if the test fails.
+        stack.callback(closed.set)
 
         async def answer(route: Route) -> None:
             await route.continue_(url=str(server.make_url("/hang")))
 
         streams = ("fleet/overview", "coverage", "fleet/members", "fleet/graphs", "fleet/investigations")
         api.answers |= dict.fromkeys(streams, answer)
+        # The page itself does not give them up.
+        api.answers["settings"] = value({**SETTINGS, "Limits": {**LIMITS, "Silence": 600}})
         await page.goto(url)
         for view in ("Fleet", "Coverage", "Members", "Investigations"):
             await page.get_by_role("link", name=view).click()
@@ -759,7 +832,47 @@ async def test_a_view_that_was_left_holds_no_connection(url: str, page: Page, ap
             await until(lambda: handled, "it hangs")
         await page.get_by_role("link", name="Onboarding").click()
         await until(lambda: not handled, "nothing hangs any more")
-        closed.set()
+
+
+@pytest.mark.parametrize("view", ["fleet", "coverage", "members", "investigations"])
+async def test_a_hidden_page_holds_no_connection(url: str, page: Page, api: PageApi, view: str) -> None:
+    """Neither one that is hidden while it loads, nor one that was opened in a hidden tab; once seen, it reads on."""
+    closed, handled = asyncio.Event(), 0
+
+    async def hang(_request: web.Request) -> web.Response:
+        nonlocal handled
+        handled += 1
+        try:
+            await closed.wait()
+        finally:
+            handled -= 1
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_get("/hang", hang)
+    hide = 'Object.defineProperty(document, "visibilityState", { get: () => "hidden", configurable: true })'
+    tell = 'document.dispatchEvent(new Event("visibilitychange"))'
+    await page.add_init_script(hide)
+    async with TestServer(app, handler_cancellation=True) as server, AsyncExitStack() as stack:
+        # Otherwise the server would wait for them if the test fails.
+        stack.callback(closed.set)
+
+        async def answer(route: Route) -> None:
+            await route.continue_(url=str(server.make_url("/hang")))
+
+        streams = ("fleet/overview", "coverage", "fleet/members", "fleet/graphs", "fleet/investigations")
+        api.answers |= dict.fromkeys(streams, answer)
+        # The page itself does not give them up.
+        api.answers["settings"] = value({**SETTINGS, "Limits": {**LIMITS, "Silence": 600}})
+        await page.goto(f"{url}/#{view}")
+        await expect(page.locator(f"#{view}-freshness")).to_have_text("Not asked yet")
+        assert not [one for one in api.requests if any(stream in one for stream in streams)]
+        for _ in range(2):
+            await page.evaluate(f"() => {{ delete document.visibilityState; {tell}; }}")
+            await until(lambda: handled, "it hangs")
+            await expect(page.locator(f"#{view}-freshness")).to_contain_text("Asking")
+            await page.evaluate(f"() => {{ {hide}; {tell}; }}")
+            await until(lambda: not handled, "nothing hangs any more")
 
 
 async def test_a_row_of_another_shape_stops_nothing(url: str, page: Page, api: PageApi) -> None:
@@ -991,6 +1104,20 @@ async def test_an_applied_account_is_not_left_in_the_form(url: str, page: Page, 
     await expect(page.get_by_label(REGIONS[1])).to_be_checked()
     await box.fill("")
     await expect(page.locator("#plan-left")).to_have_count(0)
+
+
+async def test_a_valid_line_that_the_plan_has_not_leaves_the_form_too(url: str, page: Page, api: PageApi) -> None:
+    """Of an account that needs nothing, or whose problem the plan has named: only invalid lines are left."""
+    csv = f"{ACCOUNT},a@example.com\n555566667777,b@example.com\n12345,c@example.com"
+    api.answers["POST onboarding/plans"] = value(plan(Lines=[{"Line": 3, "Problem": "no id"}]), 201)
+    api.answers["POST onboarding/jobs"] = value(job(), 202)
+    api.answers[f"onboarding/jobs/{JOB_ID}/events"] = job_events(("report", job()))
+    await page.goto(f"{url}/#onboarding")
+    await fill_plan(page, url, csv)
+    await page.locator("#plan-apply").click()
+    await expect(page.locator("#job-status")).to_contain_text("Done")
+    await expect(page.get_by_label("Accounts, one per line")).to_have_value("12345,c@example.com")
+    await expect(page.locator("#plan-left")).to_contain_text("1 line of the latest plan")
 
 
 async def test_only_what_is_done_leaves_the_form(url: str, page: Page, api: PageApi) -> None:
@@ -1288,13 +1415,66 @@ async def test_a_file_says_its_order(url: str, page: Page) -> None:
     await expect(page.locator("#investigations .exports")).to_contain_text("Export these, by id: CSV")
 
 
+async def test_a_file_of_nothing_is_not_offered(url: str, page: Page, api: PageApi) -> None:
+    """But is once a row has come; until the end, it is said that the file will have more than what is shown."""
+
+    def begun(count: int) -> Answer:
+        async def answer(route: Route) -> None:
+            await route.continue_(url=str(server.make_url(f"/{count}")))
+
+        return answer
+
+    async def stream(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+        await response.prepare(request)
+        rows = [member(ADMINISTRATORS[0], REGIONS[0], number) for number in range(int(request.match_info["count"]))]
+        for line in [{"Begin": {}}, *rows]:
+            await response.write(json.dumps(line).encode() + b"\n")
+        await ended.wait()
+        await response.write(json.dumps({"End": {"Lines": len(rows), "StartedTime": TIME}}).encode() + b"\n")
+        return response
+
+    ended = asyncio.Event()
+    app = web.Application()
+    app.router.add_get("/{count}", stream)
+    async with TestServer(app) as server, AsyncExitStack() as stack:
+        stack.callback(ended.set)
+        exports = page.locator("#members .exports")
+        api.answers["fleet/members"] = begun(0)
+        await page.goto(f"{url}/#members")
+        await expect(exports).to_contain_text("CSV NDJSON nothing to export yet")
+        await expect(exports.get_by_role("link", name="CSV", exact=True)).to_be_disabled()
+        assert await exports.locator("a[href]").count() == 0
+        api.answers["fleet/members"] = begun(1)
+        await page.reload()
+        await expect(exports).to_contain_text("waits for the accounts and regions that are left, and has their rows")
+        await expect(exports.get_by_role("link", name="CSV", exact=True)).to_be_enabled()
+        ended.set()
+        await expect(exports).not_to_contain_text("waits")
+    api.answers["fleet/members"] = ndjson([])
+    await page.reload()
+    await expect(exports).to_contain_text(re.compile("CSV NDJSON nothing to export *with"))
+
+
+@pytest.mark.parametrize("failed", [0, 1])
+async def test_a_fleet_without_members_offers_no_file_of_them(url: str, page: Page, api: PageApi, failed: int) -> None:
+    """Nor one of failures, if there is none."""
+    api.answers["fleet/overview"] = events(
+        [target(one, REGIONS[0], error=DENIED if failed else None) for one in ADMINISTRATORS]
+    )
+    await page.goto(url)
+    exports = page.locator("#accounts .exports")
+    await expect(exports.first).to_contain_text("CSV NDJSON nothing to export")
+    await expect(exports.last.locator("a[href]")).to_have_count(2 * failed)
+
+
 async def test_what_nobody_answered_is_not_called_no_membership(url: str, page: Page, api: PageApi) -> None:
     """Not at the first look; later, memberships that could not be read again stay, with their time."""
     unread = dict.fromkeys(REGIONS, ADMINISTRATORS)
     api.answers[f"accounts/{ACCOUNT}"] = value(document(Unread=unread))
     await page.goto(f"{url}/#account/{ACCOUNT}")
     memberships = page.locator("#memberships")
-    words = "Not known of 4 administrators and regions that could not be read. Members has the causes, and asks again."
+    words = "Not known of 4 administrators and regions that could not be read: the causes are below."
     await expect(page.locator("#memberships-unread")).to_have_text(words)
     await expect(memberships).not_to_contain_text("a member of no graph")
     both = [member(one, REGIONS[0], int(ACCOUNT)) for one in ADMINISTRATORS]
