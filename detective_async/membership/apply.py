@@ -13,6 +13,7 @@ from attrs import define, field
 
 from detective_async.api.models.exceptions import (
     ResourceNotFoundException,
+    ValidationException,
 )
 from detective_async.client.concurrency import unwrapped_task_group
 from detective_async.errors import ClientClosed, DetectiveError
@@ -78,13 +79,14 @@ class RegionRun:
     _is_found: bool = field(init=False, default=False)
     _members: int | None = field(init=False, default=None)
     _look_error: DetectiveError | None = field(init=False, default=None)
-    # That the graph of the members is not found.
+    # That the graph of the members is not found, and that they cannot be read.
     _unseen: Contradiction = field(init=False)
+    _invalid: Contradiction = field(init=False)
     _changes: MemberChanges = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._changes = MemberChanges(self.execution, self.desired, self.graph)
-        self._unseen = Contradiction(self.execution.clock)
+        self._unseen, self._invalid = (Contradiction(self.execution.clock) for _ in range(2))
 
     async def run(self) -> None:
         """Bring the region to its desired state as far as possible; what failed is in the reports."""
@@ -206,13 +208,16 @@ class RegionRun:
         try:
             members = await list_members(self.execution, self.graph.client, self.graph.found_arn)
         except DetectiveError as error:
-            if not self.execution.is_transient(error):
+            # A token of the next page may be none any more. The plan has read them all.
+            is_passing = isinstance(error, ValidationException) and not self._invalid.lasts()
+            if not (is_passing or self.execution.is_transient(error)):
                 raise
             if isinstance(error, ResourceNotFoundException):
                 await self.graph.require(self._unseen)
             self._look_error = error
             return False
         self._unseen.clear()
+        self._invalid.clear()
         self._members, self._look_error, self.graph.is_listed = len(members), None, True
         progress = False
         for account in unseen:

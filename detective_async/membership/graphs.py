@@ -1,6 +1,6 @@
 """The graph of a region: what is read of it, what was done for it, and what is wrong with it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import aclosing
 from itertools import islice
 
@@ -25,26 +25,38 @@ from detective_async.settings.clock import Clock
 _PAGE_SIZE = 200
 #: Seconds for which a state may contradict what was done or planned, because it is not seen everywhere yet.
 SETTLING = 15.0
+#: How many looks must show it, at least.
+_LOOKS = 3
 
 
 @define(eq=False)
 class Contradiction:
-    """Something that looks show against the plan or what was done: by mistake, until they do so for long enough."""
+    """Something that looks show against the plan or what was done: by mistake, until they do so for long enough.
+
+    Time alone does not count, as in an outage nothing is seen.
+    """
 
     _clock: Clock
     _since: float | None = field(init=False, default=None)
+    _looks: int = field(init=False, default=0)
 
     @property
     def is_seen(self) -> bool:
         """Whether the last look has shown it."""
         return self._since is not None
 
+    @property
+    def is_believed(self) -> bool:
+        """Whether looks have shown it for long enough."""
+        is_old = self._since is not None and self._clock.monotonic() >= self._since + SETTLING
+        return is_old and self._looks >= _LOOKS
+
     def lasts(self) -> bool:
         """Record that a look has shown it, and return whether it is to be believed."""
-        now = self._clock.monotonic()
         if self._since is None:
-            self._since = now
-        return now >= self._since + SETTLING
+            self._since, self._looks = self._clock.monotonic(), 0
+        self._looks += 1
+        return self.is_believed
 
     def clear(self) -> None:
         """Record that a look has not shown it."""
@@ -91,6 +103,7 @@ class Graph:
         failures: what has kept its steps from ending so far, by step, and that of their reads apart, so that it does
             not replace the error of a change; by None of finding it.
         is_listed: whether any read has shown it, so that it is gone if ListGraphs does not any more.
+        done_before: the actions that an earlier application of the plan has carried out.
         made: whether this run has asked to make it, so that AWS starts all its packages.
         lost: says that it was deleted while the plan was applied; None if that is not known.
     """
@@ -106,6 +119,7 @@ class Graph:
     maybe_done: list[ActionKind] = Factory(list)
     auto_enable: bool | None = None
     failures: dict[str | None, Exception] = Factory(dict)
+    done_before: Collection[ActionKind] = ()
     made: bool = False
     is_listed: bool = False
     lost: StoppedError | None = field(init=False, default=None)

@@ -10,7 +10,7 @@ from detective_async.membership.graphs import Contradiction
 from detective_async.settings.clock import Clock
 
 #: By how much the times of a membership may differ between operations. It is not known whether AWS rounds them alike.
-_ROUNDING = timedelta(seconds=1)
+ROUNDING = timedelta(seconds=1)
 
 
 @define(eq=False)
@@ -80,7 +80,7 @@ class Known:
         known, at = _changed_at(self.member), _changed_at(member)
         if known is None or at is None:
             return False
-        return at < (known if self.is_listed else known - _ROUNDING)
+        return at < (known if self.is_listed else known - ROUNDING)
 
 
 def _changed_at(member: MemberDetail) -> datetime | None:

@@ -163,6 +163,7 @@ class MembershipPlan(Plan):
             account_id = None if action.kind is ActionKind.ENABLE_ADMINISTRATOR else action.account_id
             planned[action.region].setdefault(account_id, {})[action.kind] = action
         problems = {(problem.region, problem.account_id): problem for problem in self.problems}
+        done_before = {} if self.report is None else {one.region: one.done for one in self.report.regions}
         counter: list[ProgressCounter] = []
 
         def on_end(account: AccountState) -> None:
@@ -176,6 +177,7 @@ class MembershipPlan(Plan):
                 region,
                 administrator_id=self.administrator_id,
                 planned=actions.pop(None, {}),
+                done_before=done_before.get(region, ()),
             )
             states = self._states(execution, region, actions, problems, on_end)
             problem = problems.get((region, None))

@@ -24,7 +24,7 @@ from detective_async.membership.decisions import (
 )
 from detective_async.membership.execution import Execution, StoppedError, error_text, reason_of, without_request_id
 from detective_async.membership.graphs import SETTLING, not_known, not_planned
-from detective_async.membership.looks import Known
+from detective_async.membership.looks import ROUNDING, Known
 
 #: Seconds for which the result of another check of an account's volume is waited for.
 _VOLUME_CHECK = 60.0
@@ -42,6 +42,7 @@ _ALREADY_MEMBER = re.compile(r"already a member", re.IGNORECASE)
 _NO_MEMBER = re.compile(r"not a member", re.IGNORECASE)
 _HALF_INVITED = "it was removed, but not invited again"
 _CHANGED_MEMBERSHIP = "it has changed since the plan was made, and may have been removed and added again: plan again"
+_INVITED_AGAIN = "it was removed and invited again since this run accepted its invitation: plan again"
 _OTHER_MEMBERSHIP = "it was removed and added again since the plan was made, which shows no removal of that: plan again"
 
 
@@ -117,8 +118,8 @@ class AccountState:
     maybe_done: list[ActionKind] = Factory(list)
     outcome: tuple[str, Reason, Exception | None] | None = None
     failure: Failure | None = None
-    # The account when AWS was asked to check its volume again.
-    _monitored: MemberDetail | None = None
+    # The account when its invitation was accepted, or AWS was asked to check its volume again.
+    _acted_on: MemberDetail | None = None
     _is_known: bool = False
     # Whether its state is known since its last action.
     _was_seen: bool = False
@@ -210,7 +211,7 @@ class AccountState:
         """Record an action that was carried out, and whose response does not have the state that follows."""
         self.failure = self._pauses = None
         self._note_done(kind)
-        self._monitored = self.member
+        self._acted_on = self.member
         self.phase, self._was_seen = Phase.UNSEEN, False
 
     def fail(self, kind: ActionKind, error: DetectiveError) -> None:
@@ -247,7 +248,7 @@ class AccountState:
         if self._end_as_wanted(facts):
             return
         known = self.known
-        is_missing = known.missing.is_seen and known.missing.lasts()
+        is_missing = known.missing.is_believed
         if reason is Reason.TIMED_OUT and known.added is not None and is_missing:
             self.member = None
             self.end(f"{problem}: {_declined(known.added)}", Reason.DECLINED)
@@ -381,6 +382,8 @@ class AccountState:
         if kind in self.done:
             # Never repeated after a success, whose effect is seen later.
             self.phase = Phase.UNSEEN
+            if kind is ActionKind.ACCEPT and _is_later(self.member, self._acted_on):
+                self.end(_INVITED_AGAIN, Reason.NOT_PLANNED)
         elif kind not in self.planned:
             self._end_unplanned(kind)
         elif kind in REMOVING and self.member is not None and not _is_same_membership(self.member, self.seen):
@@ -412,7 +415,7 @@ class AccountState:
         if member is None or member.status != MemberStatus.ACCEPTED_BUT_DISABLED or changed_at is None:
             return False
         if self.done and self.done[-1] is ActionKind.START_MONITORING:
-            is_unchanged = self._monitored is not None and member.updated_time == self._monitored.updated_time
+            is_unchanged = self._acted_on is not None and member.updated_time == self._acted_on.updated_time
             return is_unchanged and self._now < changed_at + _VOLUME_CHECK
         # After the acceptance, a volume may not be known yet.
         return member.disabled_reason == MemberDisabledReason.VOLUME_UNKNOWN and self._now < changed_at + _ENABLING
@@ -426,6 +429,13 @@ def _declined(invited: MemberDetail) -> str:
 
 def _is_same_membership(member: MemberDetail, seen: MemberDetail | None) -> bool:
     return seen is not None and membership_time(member) == membership_time(seen)
+
+
+def _is_later(member: MemberDetail | None, before: MemberDetail | None) -> bool:
+    """Return whether a membership began later than another one."""
+    at = None if member is None else member.invited_time
+    earlier = None if before is None else before.invited_time
+    return at is not None and earlier is not None and at > earlier + ROUNDING
 
 
 def _shows_effect(kind: ActionKind, member: MemberDetail | None) -> bool:

@@ -21,7 +21,14 @@ from detective_async.errors import DetectiveError
 from detective_async.membership.actions import ActionKind, Reason
 from detective_async.membership.desired import ByOrganization
 from detective_async.membership.execution import WAITS_FOR_KEYS, StoppedError, error_text, is_read
-from detective_async.membership.graphs import Contradiction, Graph, administrator_of, check_account, not_planned
+from detective_async.membership.graphs import (
+    SETTLING,
+    Contradiction,
+    Graph,
+    administrator_of,
+    check_account,
+    not_planned,
+)
 
 #: What AWS says where a delegation has to wait: as Audit Manager does, a sister service, and of a graph.
 _BUSY = re.compile(r"try again|conflict|being deleted", re.IGNORECASE)
@@ -370,6 +377,8 @@ def _due(step: Step, missing: Sequence[str]) -> Sequence[str]:
     action = graph.planned.get(step.kind)
     planned = () if action is None else action.items or ("",)
     due = [name for name in missing if name in planned]
+    # It was read, and not only made.
+    graph.is_listed |= isinstance(step, GraphStep)
     if not due:
         unplanned = not_planned(step.kind, missing)
         if not graph.made:
@@ -379,6 +388,25 @@ def _due(step: Step, missing: Sequence[str]) -> Sequence[str]:
     return due
 
 
+def _is_there(step: Step, missing: Sequence[str], refuted: Contradiction) -> bool:
+    """Return whether nothing is missing any more, and record it."""
+    graph, kind = step.graph, step.kind
+    if missing:
+        return False
+    # The plan saw that it was missing, if it saw the graph.
+    is_seen = isinstance(step, GraphStep) and not graph.is_new
+    is_unexpected = is_seen and kind in graph.planned and kind not in graph.done_before
+    if is_unexpected and kind not in (*graph.done, *graph.maybe_done) and not refuted.lasts():
+        text = f"nothing is missing for {str(kind)!r} any more, which is believed after {SETTLING:g} s"
+        graph.failures[kind] = StoppedError(Reason.TIMED_OUT, text)
+        return False
+    if kind in graph.maybe_done:
+        # An attempt whose response was lost has had its effect.
+        step.note_done()
+    graph.failures.pop(kind, None)
+    return True
+
+
 async def carry_out(step: Step, wait: Wait) -> None:
     """Do what is missing and planned, look, and wait until nothing is missing, or until the deadline.
 
@@ -386,9 +414,8 @@ async def carry_out(step: Step, wait: Wait) -> None:
         DetectiveError: an error that is not transient, or the last one before the deadline.
         StoppedError: something is missing that the plan does not show; or it is still missing at the deadline.
     """
-    graph, execution = step.graph, step.execution
-    refuted, unseen = Contradiction(execution.clock), Contradiction(execution.clock)
-    failures, kind = graph.failures, step.kind
+    graph, kind, failures = step.graph, step.kind, step.graph.failures
+    refuted, unseen = Contradiction(step.execution.clock), Contradiction(step.execution.clock)
     # For a report at the deadline.
     failures[step.reading] = StoppedError(Reason.NO_RESPONSE, f"no response yet to {step.reading}")
     while True:
@@ -397,16 +424,11 @@ async def carry_out(step: Step, wait: Wait) -> None:
             missing = await step.missing()
             unseen.clear()
             failures.pop(step.reading, None)
-            if not missing:
-                if kind in graph.maybe_done:
-                    # An attempt whose response was lost has had its effect.
-                    step.note_done()
-                failures.pop(kind, None)
+            if _is_there(step, missing, refuted):
                 return
-            # It was read, and not only made.
-            graph.is_listed |= isinstance(step, GraphStep)
-            due = _due(step, missing)
-            refuted.clear()
+            due = _due(step, missing) if missing else ()
+            if due:
+                refuted.clear()
             if due and kind not in graph.done:
                 await step.act(due)
                 step.note_done()
