@@ -12,6 +12,7 @@ from detective_async.client import polling
 from detective_async.errors import DetectiveError
 from detective_async.membership.actions import REMOVING, AccountReport, ActionKind, Problem, Reason
 from detective_async.membership.decisions import (
+    ADDING,
     Blocked,
     DesiredMember,
     Do,
@@ -340,6 +341,8 @@ class AccountState:
 
     def _note_effects(self, member: MemberDetail | None) -> None:
         for kind in [kind for kind in self.maybe_done if _shows_effect(kind, member)]:
+            if kind in ADDING or kind is ActionKind.REINVITE:
+                self.known.added = member
             self._note_done(kind)
 
     def _learn(self, member: MemberDetail | None) -> bool:
