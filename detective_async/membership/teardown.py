@@ -52,7 +52,6 @@ from detective_async.membership.plan_text import (
 
 _TIMEOUT = 60.0
 _MAY_BE_GONE = "it may be gone: plan again"
-_NOT_LISTED = f"it was not listed, but only for less than {SETTLING:.10g} s: a look may be out of date"
 _ACCEPTED = frozenset({MemberStatus.ENABLED, MemberStatus.ACCEPTED_BUT_DISABLED})
 _WARNING = """\
 DeleteGraph cannot be undone. It deletes the data of up to a year, with all investigations, for the
@@ -398,7 +397,8 @@ class _Deletion:
             self._fail(error)
             return False
         if not self._unlisted.lasts():
-            self._end(_NOT_LISTED, Reason.TIMED_OUT, error)
+            text = f"it was not listed, but only for less than {SETTLING:.10g} s: a look may be out of date"
+            self._end(text, Reason.TIMED_OUT, error)
             return False
         self._is_gone, self._problem = True, None
         if found is not None:
