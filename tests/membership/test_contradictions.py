@@ -14,6 +14,7 @@ from detective_async import (
     ConnectionLost,
     CreateMembersResponse,
     DetectiveClient,
+    InvitationType,
     ListMembersResponse,
     MemberDetail,
     MemberStatus,
@@ -174,7 +175,7 @@ async def test_an_old_state_after_an_account_was_enabled(sim: DetectiveSimulator
     async with hooked(sim) as (world, client):
         plan = await plan_membership(client, [account(ONE)], regions=[REGION], members=by_organization(sim))
         sim.set_verification_delay(3)
-        earlier = evolve(old(status), invited_time=None, invitation_type="ORGANIZATION")
+        earlier = evolve(old(status), invited_time=None, invitation_type=InvitationType.ORGANIZATION)
         world.look(lambda number, found: [earlier] if number == 2 else found)
         report = await plan.apply()
     assert report.ok
