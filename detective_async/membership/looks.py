@@ -51,21 +51,24 @@ class Known:
             self.missing.clear()
             if self._is_over(member) or (self._is_earlier(member) and not self.earlier.lasts()):
                 return False
-        self.missing.clear()
-        self.earlier.clear()
         self.member, self.is_listed = member, member is not None
+        self._believe_anew()
         return True
 
     def add(self, member: MemberDetail) -> None:
         """Record that AWS has added it."""
         self.member = self.added = member
         self.is_listed, self._ended = False, None
-        self.missing.clear()
+        self._believe_anew()
 
     def end(self) -> None:
         """Record that AWS has said that it is no member."""
         self._ended, self.member, self.is_listed = self.member, None, False
+        self._believe_anew()
+
+    def _believe_anew(self) -> None:
         self.missing.clear()
+        self.earlier.clear()
 
     def _is_over(self, member: MemberDetail) -> bool:
         """Return whether a membership is one that has ended, or one before that."""
