@@ -741,9 +741,9 @@ async def test_what_was_not_seen_is_not_gone(url: str, page: Page, api: PageApi)
     await expect(page.locator("#changes")).to_contain_text("No other membership changed.")
 
 
-@pytest.mark.usefixtures("api")
-async def test_files_have_names_only_if_asked_for(url: str, page: Page) -> None:
+async def test_files_have_names_only_if_asked_for(url: str, page: Page, api: PageApi) -> None:
     """By a box beside the links, for that kind of file alone."""
+    api.answers["coverage"] = ndjson([cell("1" * 12, "eu-west-1", "on")])
     await page.goto(f"{url}/#members")
     links = page.locator("#members .exports").get_by_role("link")
     await expect(links.first).to_have_attribute("href", "api/export/members.csv")
