@@ -289,7 +289,6 @@ async def test_a_tag_that_is_there_although_the_plan_missed_it(
     """One look may show what was before; when all do, another has set it."""
     load_world(sim, graph())
     async with hooked(sim) as (world, client):
-        plan = await plan_membership(client, [], regions=[REGION], tags={"a": "b"}, remove=[TWO])
         plan = await plan_membership(client, [account(ADMINISTRATOR)], regions=[REGION], tags={"a": "b"})
         world.calls.clear()
         world.after["list_tags_for_resource"] = lambda number, found: (

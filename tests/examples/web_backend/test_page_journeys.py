@@ -3,7 +3,8 @@
 import asyncio
 import json
 import re
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any
 
@@ -799,17 +800,21 @@ async def test_a_later_survey_is_known_by_its_id(url: str, page: Page, api: Page
     await expect(page.locator("#members-shown")).to_contain_text("2 of 2")
 
 
-async def test_a_view_that_was_left_holds_no_connection(url: str, page: Page, api: PageApi) -> None:
-    """A browser has six for a server: with streams that hang in all views, none is taken by them."""
-    closed, handled = asyncio.Event(), 0
+#: What the views read as streams.
+STREAMS = ("fleet/overview", "coverage", "fleet/members", "fleet/graphs", "fleet/investigations")
 
-    async def hang(_request: web.Request) -> web.StreamResponse:
-        nonlocal handled
-        handled += 1
+
+@asynccontextmanager
+async def hanging_streams(api: PageApi) -> AsyncIterator[list[int]]:
+    """Let all streams hang, and yield a list with the number of those that are open."""
+    closed, handled = asyncio.Event(), [0]
+
+    async def hang(_request: web.Request) -> web.Response:
+        handled[0] += 1
         try:
             await closed.wait()
         finally:
-            handled -= 1
+            handled[0] -= 1
         return web.Response()
 
     app = web.Application()
@@ -821,58 +826,40 @@ async def test_a_view_that_was_left_holds_no_connection(url: str, page: Page, ap
         async def answer(route: Route) -> None:
             await route.continue_(url=str(server.make_url("/hang")))
 
-        streams = ("fleet/overview", "coverage", "fleet/members", "fleet/graphs", "fleet/investigations")
-        api.answers |= dict.fromkeys(streams, answer)
+        api.answers |= dict.fromkeys(STREAMS, answer)
         # The page itself does not give them up.
         api.answers["settings"] = value({**SETTINGS, "Limits": {**LIMITS, "Silence": 600}})
+        yield handled
+
+
+async def test_a_view_that_was_left_holds_no_connection(url: str, page: Page, api: PageApi) -> None:
+    """A browser has six for a server: with streams that hang in all views, none is taken by them."""
+    async with hanging_streams(api) as handled:
         await page.goto(url)
         for view in ("Fleet", "Coverage", "Members", "Investigations"):
             await page.get_by_role("link", name=view).click()
             await expect(page.locator(f"#{view.lower()}-freshness")).to_contain_text("Asking")
-            await until(lambda: handled, "it hangs")
+            await until(lambda: handled[0], "it hangs")
         await page.get_by_role("link", name="Onboarding").click()
-        await until(lambda: not handled, "nothing hangs any more")
+        await until(lambda: not handled[0], "nothing hangs any more")
 
 
 @pytest.mark.parametrize("view", ["fleet", "coverage", "members", "investigations"])
 async def test_a_hidden_page_holds_no_connection(url: str, page: Page, api: PageApi, view: str) -> None:
     """Neither one that is hidden while it loads, nor one that was opened in a hidden tab; once seen, it reads on."""
-    closed, handled = asyncio.Event(), 0
-
-    async def hang(_request: web.Request) -> web.Response:
-        nonlocal handled
-        handled += 1
-        try:
-            await closed.wait()
-        finally:
-            handled -= 1
-        return web.Response()
-
-    app = web.Application()
-    app.router.add_get("/hang", hang)
     hide = 'Object.defineProperty(document, "visibilityState", { get: () => "hidden", configurable: true })'
     tell = 'document.dispatchEvent(new Event("visibilitychange"))'
     await page.add_init_script(hide)
-    async with TestServer(app, handler_cancellation=True) as server, AsyncExitStack() as stack:
-        # Otherwise the server would wait for them if the test fails.
-        stack.callback(closed.set)
-
-        async def answer(route: Route) -> None:
-            await route.continue_(url=str(server.make_url("/hang")))
-
-        streams = ("fleet/overview", "coverage", "fleet/members", "fleet/graphs", "fleet/investigations")
-        api.answers |= dict.fromkeys(streams, answer)
-        # The page itself does not give them up.
-        api.answers["settings"] = value({**SETTINGS, "Limits": {**LIMITS, "Silence": 600}})
+    async with hanging_streams(api) as handled:
         await page.goto(f"{url}/#{view}")
         await expect(page.locator(f"#{view}-freshness")).to_have_text("Not asked yet")
-        assert not [one for one in api.requests if any(stream in one for stream in streams)]
+        assert not [one for one in api.requests if any(stream in one for stream in STREAMS)]
         for _ in range(2):
             await page.evaluate(f"() => {{ delete document.visibilityState; {tell}; }}")
-            await until(lambda: handled, "it hangs")
+            await until(lambda: handled[0], "it hangs")
             await expect(page.locator(f"#{view}-freshness")).to_contain_text("Asking")
             await page.evaluate(f"() => {{ {hide}; {tell}; }}")
-            await until(lambda: not handled, "nothing hangs any more")
+            await until(lambda: not handled[0], "nothing hangs any more")
 
 
 async def test_a_row_of_another_shape_stops_nothing(url: str, page: Page, api: PageApi) -> None:
