@@ -377,8 +377,6 @@ def _due(step: Step, missing: Sequence[str]) -> Sequence[str]:
     action = graph.planned.get(step.kind)
     planned = () if action is None else action.items or ("",)
     due = [name for name in missing if name in planned]
-    # It was read, and not only made.
-    graph.is_listed |= isinstance(step, GraphStep)
     if not due:
         unplanned = not_planned(step.kind, missing)
         if not graph.made:
@@ -423,6 +421,8 @@ async def carry_out(step: Step, wait: Wait) -> None:
         try:
             missing = await step.missing()
             unseen.clear()
+            # It was read, and not only made.
+            graph.is_listed |= isinstance(step, GraphStep) and bool(missing)
             failures.pop(step.reading, None)
             if _is_there(step, missing, refuted):
                 return
