@@ -16,7 +16,7 @@ from detective_async.client.batches import max_items
 from detective_async.errors import ClientClosed, DetectiveError
 from detective_async.membership.actions import ActionKind, Reason
 from detective_async.membership.desired import MAX_MEMBERS, DesiredState
-from detective_async.membership.execution import WAITS_FOR_KEYS, Execution, StoppedError
+from detective_async.membership.execution import WAITS_FOR_KEYS, Execution, StoppedError, error_text, reason_of
 from detective_async.membership.graphs import Graph
 from detective_async.membership.states import AccountState, Failure
 
@@ -130,11 +130,16 @@ class MemberChanges:
                 text = f"the credentials to accept its invitation with are those of account {owner}"
                 raise StoppedError(Reason.WRONG_ACCOUNT, text)
 
+        def note_error(error: DetectiveError) -> None:
+            nonlocal before
+            before = account.failure = Failure(ActionKind.ACCEPT, reason_of(error), error_text(error), error)
+
         await self.execution.act_identified(
             client,
             check,
             lambda: account.note_unknown(ActionKind.ACCEPT),
             lambda pinned: pinned.accept_invitation(self.graph.found_arn),
+            note_error=note_error,
         )
         account.sent(ActionKind.ACCEPT)
 

@@ -228,6 +228,8 @@ class Execution:
         check: Callable[[str], object],
         note_unknown: Callable[[], object],
         call: Callable[[DetectiveClient], Awaitable[T]],
+        *,
+        note_error: Callable[[ServiceError], object],
     ) -> T:
         """Carry out a call that may be made for one account only, again if its keys have expired and others are there.
 
@@ -236,6 +238,7 @@ class Execution:
             check: called with the account of the credentials before each attempt; its exceptions end this.
             note_unknown: as for `acting`.
             call: the call, with a client that stays with that account.
+            note_error: called with each error of the call, since the deadline may come while other keys are tried.
         """
         wait = self.wait.part()
         while True:
@@ -246,6 +249,7 @@ class Execution:
                 async with self.acting(client.region, note_unknown):
                     return await call(pinned)
             except ServiceError as error:
+                note_error(error)
                 async with self._look_up(client):
                     is_renewed = await has_other_keys(client, pinned, error)
                 if not is_renewed or not await wait.pause():

@@ -81,6 +81,11 @@ class Failure:
     retry_at: float | None = None
     until: float = 0.0
 
+    def reason_at_end(self, reason: Reason) -> Reason:
+        """Return the reason of an end with this failure: not the lack of time, where an error would not have passed."""
+        is_lasting = self.error is not None and self.retry_at is None
+        return self.reason if is_lasting and reason is Reason.TIMED_OUT else reason
+
 
 @define(eq=False)
 class AccountState:
@@ -267,6 +272,7 @@ class AccountState:
         text = None if error is None else error_text(error)
         if self.failure is not None:
             text, error = self.failure.text, self.failure.error
+            reason = self.failure.reason_at_end(reason)
         done = f"{str(self.done[-1])!r} was done" if self.done and not self._half_done and text is None else ""
         if known.missing.is_seen and (self.desired is None or not self._was_seen):
             seen = f"the account was not among the members, which is believed after {SETTLING:g} s"

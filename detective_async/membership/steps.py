@@ -20,7 +20,7 @@ from detective_async.client.polling import Wait
 from detective_async.errors import DetectiveError
 from detective_async.membership.actions import ActionKind, Reason
 from detective_async.membership.desired import ByOrganization
-from detective_async.membership.execution import WAITS_FOR_KEYS, StoppedError, error_text, is_read
+from detective_async.membership.execution import WAITS_FOR_KEYS, StoppedError, error_text, is_read, reason_of
 from detective_async.membership.graphs import (
     SETTLING,
     Contradiction,
@@ -157,8 +157,13 @@ class CreateGraph(Step):
             lambda owner: self.check(owner, self.graph.administrator_id),
             self.note_unknown,
             lambda client: client.create_graph(tags=self.desired.tags or None),
+            note_error=self._note_refusal,
         )
         self.graph.arn = response.graph_arn
+
+    def _note_refusal(self, error: DetectiveError) -> None:
+        refusal = self.graph.failures[self.kind] = StoppedError(reason_of(error), error_text(error))
+        refusal.__cause__ = error
 
 
 class EnableAdministrator(Step):

@@ -146,6 +146,30 @@ async def test_keys_that_stay_expired(sim: DetectiveSimulator) -> None:
     assert 1 < writes(sim)["AcceptInvitation"] < 40
 
 
+@pytest.mark.parametrize("operation", ["CreateGraph", "AcceptInvitation"])
+@in_virtual_time
+async def test_the_deadline_comes_while_other_keys_are_tried(operation: str) -> None:
+    """That the keys were refused until then is the reason, and not the time."""
+    async with in_loop_time(member(ONE, "INVITED")) as (sim, original):
+        client = original.with_options(credentials=renewing(sim, ADMINISTRATOR))
+        if operation == "CreateGraph":
+            await client.delete_graph(arn_in(REGION))
+        members = ByInvitation(credentials=lambda one: renewing(sim, one))
+        plan = await plan_membership(client, [account(ONE)], regions=[REGION], members=members)
+        sim.inject(Fault(EXPIRED, operation, count=None))
+        application = asyncio.create_task(plan.apply(timeout=30))
+        await asyncio.sleep(10)
+        sim.clear_faults()
+        sim.inject(Fault(Latency(1000), operation, count=None))
+        report = await application
+    (failure,) = report.failures if operation == "AcceptInvitation" else report.regions
+    assert failure.reason is Reason.KEYS_EXPIRED
+    assert (failure.problem or "").endswith(
+        f"ExpiredTokenException: {EXPIRED.message} ({operation}, HTTP 403, attempts: 1)"
+    )
+    assert isinstance(failure.error, ServiceError)
+
+
 async def test_expired_keys_of_a_member(sim: DetectiveSimulator) -> None:
     """Their reason is that, also if STS says it."""
     load_world(sim, graph(member(ONE, "INVITED")))
