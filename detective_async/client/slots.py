@@ -11,6 +11,8 @@ from attrs import Factory, define, field
 @define(eq=False)
 class _Party:
     in_use: int = 0
+    # When it last took a slot, as a number that grows.
+    served: int = 0
     waiting: deque[asyncio.Future[None]] = Factory(deque)
 
 
@@ -23,7 +25,7 @@ class SharedSlots:
     """A limit on concurrent work, shared by parties such as regions, so that a slow one does not starve the others.
 
     A party may use more than its equal share only while a slot stays free for each other one that uses none. Where
-    several wait, the one that uses the fewest slots is next.
+    several wait, the one that uses the fewest slots is next, and of these the one that took its last longest ago.
 
     Args:
         limit: the maximum number of slots in use.
@@ -32,6 +34,7 @@ class SharedSlots:
 
     _limit: int
     _parties: dict[str, _Party] = field(converter=_by_name)
+    _taken: int = field(init=False, default=0)
 
     @asynccontextmanager
     async def of(self, name: str) -> AsyncIterator[None]:
@@ -40,7 +43,7 @@ class SharedSlots:
         if party.waiting or not self._may_take(party):
             await self._wait(party)
         else:
-            party.in_use += 1
+            self._take(party)
         try:
             yield
         finally:
@@ -70,12 +73,16 @@ class SharedSlots:
 
     def _grant(self) -> None:
         while ready := [party for party in self._parties.values() if party.waiting and self._may_take(party)]:
-            party = min(ready, key=lambda one: one.in_use)
+            party = min(ready, key=lambda one: (one.in_use, one.served))
             turn = party.waiting.popleft()
             # One that was cancelled may not have removed itself yet.
             if not turn.done():
-                party.in_use += 1
+                self._take(party)
                 turn.set_result(None)
+
+    def _take(self, party: _Party) -> None:
+        self._taken += 1
+        party.in_use, party.served = party.in_use + 1, self._taken
 
     def _may_take(self, party: _Party) -> bool:
         parties = self._parties.values()

@@ -5,8 +5,8 @@ something is sent in batches. Only the deadline ends waiting.
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable
-from contextlib import nullcontext
+from collections.abc import AsyncIterator, Coroutine, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from typing import Any
 
 from attrs import define, field
@@ -16,27 +16,29 @@ from detective_async.api.models.exceptions import (
     ValidationException,
 )
 from detective_async.client.concurrency import unwrapped_task_group
+from detective_async.client.polling import Wait
 from detective_async.errors import ClientClosed, DetectiveError
 from detective_async.membership.actions import ActionKind, Problem, Reason
 from detective_async.membership.changes import MAX_ACCOUNTS, MemberChanges, chunks
 from detective_async.membership.decisions import ADDING, GraphFacts
 from detective_async.membership.desired import MAX_MEMBERS, DesiredState
 from detective_async.membership.execution import (
-    Delegation,
     Execution,
     StoppedError,
     error_text,
     identify,
+    is_denial,
     library_error,
+    reason_of,
 )
 from detective_async.membership.graphs import (
-    Contradiction,
     Graph,
     administrator_of,
     check_account,
     list_members,
     not_planned,
 )
+from detective_async.membership.looks import Contradiction, Refusals
 from detective_async.membership.states import AccountState, Phase
 from detective_async.membership.steps import (
     GRAPH_STEPS,
@@ -47,8 +49,60 @@ from detective_async.membership.steps import (
 
 #: Reasons that contradict no plan.
 _WAITING = frozenset({Reason.TIMED_OUT, Reason.NO_RESPONSE})
+#: Seconds to wait for the first region of a delegation before others begin (Terraform's limit is the same).
+_LONGEST_DELEGATION = 300.0
 #: Actions of one account per request; all others share requests.
 _SINGLE = frozenset({ActionKind.ACCEPT, ActionKind.START_MONITORING})
+
+
+@define(eq=False)
+class Delegation:
+    """Lets one region after the other delegate, until it has settled in one of them.
+
+    Delegating in many regions at once has failed in all but one for sister services of Detective.
+
+    Attributes:
+        refusals: what AWS has denied in any of the regions, so that not each of them has to find out how long it lasts.
+    """
+
+    _wait: Wait
+    refusals: Refusals = field(init=False)
+    _entry: asyncio.Lock = field(init=False, factory=asyncio.Lock)
+    _settled: bool = field(init=False, default=False)
+    # The region that has begun last, and whether the next one may begin.
+    _last: object = field(init=False, default=None)
+    _free: asyncio.Event = field(init=False, factory=asyncio.Event)
+    # That the organization has another administrator: AWS requires the same one in all regions.
+    _another: StoppedError | None = field(init=False, default=None)
+
+    def __attrs_post_init__(self) -> None:
+        self.refusals = Refusals(self._wait.clock)
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for this region's turn: one by one until one has settled, all together after that."""
+        this = object()
+        async with self._entry:
+            if self._last is not None and not self._settled:
+                # A region that hangs does not keep the others back for ever.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(max(0.0, min(_LONGEST_DELEGATION, self._wait.remaining / 2))):
+                        await self._free.wait()
+            self._last = this
+            if not self._settled:
+                self._free.clear()
+        try:
+            if self._another is not None:
+                raise self._another
+            yield
+            self._settled = True
+        except StoppedError as error:
+            if error.reason is Reason.WRONG_ADMINISTRATOR:
+                self._another = error
+            raise
+        finally:
+            if self._settled or self._last is this:
+                self._free.set()
 
 
 @define(eq=False)
@@ -79,14 +133,12 @@ class RegionRun:
     _is_found: bool = field(init=False, default=False)
     _members: int | None = field(init=False, default=None)
     _look_error: DetectiveError | None = field(init=False, default=None)
-    # That the graph of the members is not found, and that they cannot be read.
-    _unseen: Contradiction = field(init=False)
-    _invalid: Contradiction = field(init=False)
+    _refusals: Refusals = field(init=False)
     _changes: MemberChanges = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._changes = MemberChanges(self.execution, self.desired, self.graph)
-        self._unseen, self._invalid = (Contradiction(self.execution.clock) for _ in range(2))
+        self._refusals = Refusals(self.execution.clock)
 
     async def run(self) -> None:
         """Bring the region to its desired state as far as possible; what failed is in the reports."""
@@ -125,9 +177,7 @@ class RegionRun:
         if self._unfinished:
             failures = list(graph.failures.values())
             more = "; ".join(dict.fromkeys(map(error_text, failures)))
-            # What contradicts the plan is as good as known: applying the same plan again would not help.
-            against = (one.reason for one in failures if isinstance(one, StoppedError) and one.reason not in _WAITING)
-            own = next(against, reason) if reason is Reason.TIMED_OUT else reason
+            own = next(filter(None, map(_reason_against, failures)), reason) if reason is Reason.TIMED_OUT else reason
             stopped = StoppedError(own, f"{problem}: {more}" if more else problem)
             stopped.__cause__ = next(filter(None, map(library_error, failures)), None)
             graph.fail(stopped)
@@ -158,7 +208,13 @@ class RegionRun:
             another, wait = Contradiction(execution.clock), execution.wait.part()
             graph.failures[None] = StoppedError(Reason.NO_RESPONSE, "no response yet to the look for the graph")
             while True:
-                found = await execution.until_read(graph.find)
+                try:
+                    found = await execution.until_read(graph.find)
+                except DetectiveError as error:
+                    if not self._refusals.may_pass(error) or not await wait.pause():
+                        raise
+                    continue
+                self._refusals.clear_reads()
                 if found is None and self.arn is None and (first := first_step(graph)) is not None:
                     # The action was taken out of the plan.
                     raise not_planned(first.kind)
@@ -172,7 +228,9 @@ class RegionRun:
                     raise await graph.not_there()
         step = first_step(graph)
         assert step is not None  # noqa: S101 - the plan shows it
-        turn = self.delegation.turn() if isinstance(step, EnableAdministrator) else nullcontext()
+        turn: AbstractAsyncContextManager[None] = nullcontext()
+        if isinstance(step, EnableAdministrator):
+            turn, step.refusals = self.delegation.turn(), self.delegation.refusals
         async with turn:
             await carry_out(step, execution.wait.part())
 
@@ -209,15 +267,15 @@ class RegionRun:
             members = await list_members(self.execution, self.graph.client, self.graph.found_arn)
         except DetectiveError as error:
             # A token of the next page may be none any more. The plan has read them all.
-            is_passing = isinstance(error, ValidationException) and not self._invalid.lasts()
-            if not (is_passing or self.execution.is_transient(error)):
+            may_pass = isinstance(error, ValidationException) or is_denial(error)
+            if not self.execution.is_transient(error) and (not may_pass or self._refusals.last(error)):
                 raise
             if isinstance(error, ResourceNotFoundException):
-                await self.graph.require(self._unseen)
+                await self.graph.require()
             self._look_error = error
             return False
-        self._unseen.clear()
-        self._invalid.clear()
+        self.graph.unseen.clear()
+        self._refusals.clear_reads()
         self._members, self._look_error, self.graph.is_listed = len(members), None, True
         progress = False
         for account in unseen:
@@ -317,3 +375,11 @@ class Application:
             await region.run()
         finally:
             self.execution.slots.leave(region.graph.region)
+
+
+def _reason_against(failure: Exception) -> Reason | None:
+    """Return the reason of a failure that more time would most likely not undo; None if it may."""
+    if isinstance(failure, StoppedError):
+        # What contradicts the plan is as good as known: applying the same plan again would not help.
+        return None if failure.reason in _WAITING else failure.reason
+    return reason_of(failure) if is_denial(failure) else None

@@ -4,7 +4,7 @@ import asyncio
 import math
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from typing import TypeVar
 
 from attrs import define, field
@@ -21,7 +21,7 @@ from detective_async.auth import CredentialsSource
 from detective_async.client.client import DetectiveClient
 from detective_async.client.identity import caller_account, has_other_keys, identified
 from detective_async.client.polling import Wait
-from detective_async.client.regions import RegionFinding, detective_regions, region_finding
+from detective_async.client.regions import NOT_OPTED_IN, UNKNOWN_KEYS, RegionFinding, detective_regions, region_finding
 from detective_async.client.slots import SharedSlots
 from detective_async.errors import (
     AssumeRoleError,
@@ -67,10 +67,9 @@ _READS = ("List", "Get", "Describe", "BatchGet")
 #: second.
 _SECONDS_PER_READ = 0.16
 _EARLY = 1.5
-#: Seconds to wait for the first region of a delegation before others begin (Terraform's limit is the same).
-_LONGEST_DELEGATION = 300.0
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
+_DENIALS = _DENIED | NOT_OPTED_IN | {UNKNOWN_KEYS, "InvalidClientTokenId"}
 #: For texts of problems; the error itself has it.
 _REQUEST_ID = re.compile(r" ?\(request id:? [^\s,;)]+\)|(?:[,;] )?request id:? [^\s,;)]+", re.IGNORECASE)
 _REASONS: Mapping[type[Exception], Reason] = {
@@ -343,41 +342,6 @@ class Execution:
             raise (failure or problem) from None
 
 
-@define(eq=False)
-class Delegation:
-    """Lets one region after the other delegate, until it has settled in one of them.
-
-    Delegating in many regions at once has failed in all but one for sister services of Detective.
-    """
-
-    _wait: Wait
-    _entry: asyncio.Lock = field(init=False, factory=asyncio.Lock)
-    _settled: bool = field(init=False, default=False)
-    # The region that has begun last, and whether the next one may begin.
-    _last: object = field(init=False, default=None)
-    _free: asyncio.Event = field(init=False, factory=asyncio.Event)
-
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Wait for this region's turn: one by one until one has settled, all together after that."""
-        this = object()
-        async with self._entry:
-            if self._last is not None and not self._settled:
-                # A region that hangs does not keep the others back for ever.
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(max(0.0, min(_LONGEST_DELEGATION, self._wait.remaining / 2))):
-                        await self._free.wait()
-            self._last = this
-            if not self._settled:
-                self._free.clear()
-        try:
-            yield
-            self._settled = True
-        finally:
-            if self._settled or self._last is this:
-                self._free.set()
-
-
 async def identify(execution: Execution) -> str | None:
     """Return the account of the client's credentials; None if STS cannot say."""
     seconds = min(_LONGEST_FOR_IDENTITY, _PART_FOR_IDENTITY * execution.wait.timeout)
@@ -432,6 +396,11 @@ def reason_of(error: Exception) -> Reason:
     if isinstance(error, AssumeRoleError) and error.code in _DENIED:
         return Reason.ACCESS_DENIED
     return next((reason for kind, reason in _REASONS.items() if isinstance(error, kind)), Reason.FAILED)
+
+
+def is_denial(error: Exception) -> bool:
+    """Return whether AWS denies what it may allow a moment later: not for what is asked, but for who asks, or where."""
+    return isinstance(error, AssumeRoleError | ServiceError) and error.code in _DENIALS
 
 
 def is_read(error: Exception) -> bool:

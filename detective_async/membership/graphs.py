@@ -6,6 +6,7 @@ from itertools import islice
 
 from attrs import Factory, define, field
 
+from detective_async.api.models.exceptions import ResourceNotFoundException
 from detective_async.api.models.members import MemberDetail
 from detective_async.client.client import DetectiveClient
 from detective_async.errors import ClientClosed, DetectiveError
@@ -19,48 +20,10 @@ from detective_async.membership.execution import (
     library_error,
     reason_of,
 )
-from detective_async.settings.clock import Clock
+from detective_async.membership.looks import Contradiction
 
 #: The API's maximum.
 _PAGE_SIZE = 200
-#: Seconds for which a state may contradict what was done or planned, because it is not seen everywhere yet.
-SETTLING = 15.0
-#: How many looks must show it, at least.
-_LOOKS = 3
-
-
-@define(eq=False)
-class Contradiction:
-    """Something that looks show against the plan or what was done: by mistake, until they do so for long enough.
-
-    Time alone does not count, as in an outage nothing is seen.
-    """
-
-    _clock: Clock
-    _since: float | None = field(init=False, default=None)
-    _looks: int = field(init=False, default=0)
-
-    @property
-    def is_seen(self) -> bool:
-        """Whether the last look has shown it."""
-        return self._since is not None
-
-    @property
-    def is_believed(self) -> bool:
-        """Whether looks have shown it for long enough."""
-        is_old = self._since is not None and self._clock.monotonic() >= self._since + SETTLING
-        return is_old and self._looks >= _LOOKS
-
-    def lasts(self) -> bool:
-        """Record that a look has shown it, and return whether it is to be believed."""
-        if self._since is None:
-            self._since, self._looks = self._clock.monotonic(), 0
-        self._looks += 1
-        return self.is_believed
-
-    def clear(self) -> None:
-        """Record that a look has not shown it."""
-        self._since = None
 
 
 def administrator_of(graph_arn: str) -> str:
@@ -105,6 +68,7 @@ class Graph:
         is_listed: whether any read has shown it, so that it is gone if ListGraphs does not any more.
         done_before: the actions that an earlier application of the plan has carried out.
         made: whether this run has asked to make it, so that AWS starts all its packages.
+        unseen: that no read of it finds it.
         lost: says that it was deleted while the plan was applied; None if that is not known.
     """
 
@@ -122,11 +86,13 @@ class Graph:
     done_before: Collection[ActionKind] = ()
     made: bool = False
     is_listed: bool = False
+    unseen: Contradiction = field(init=False)
     lost: StoppedError | None = field(init=False, default=None)
     _problem: tuple[str, Reason, Exception | None] | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
         self.client = self.execution.client_in(self.region)
+        self.unseen = Contradiction(self.execution.clock)
 
     @property
     def found_arn(self) -> str:
@@ -156,27 +122,37 @@ class Graph:
         self.arn, self.is_listed = found, found is not None
         return found
 
-    async def require(self, unseen: Contradiction) -> None:
-        """Look whether it was deleted, after AWS said that it is not found: it may not be seen everywhere.
-
-        Args:
-            unseen: that it is not found, by the same reads.
+    async def require(self) -> None:
+        """Look whether it was deleted, after a read has not found it: it may not be seen everywhere.
 
         Raises:
             StoppedError: it was deleted.
         """
-        is_settled = unseen.lasts()
+        is_settled = self.unseen.lasts()
         if self.lost is None and is_settled and (self.is_listed or not self.is_new):
             try:
                 if await find_graph(self.execution, self.client) != self.arn:
-                    self.lost = await self.not_there()
+                    # A graph that this run has made may not be listed yet, but is one whose members can be read.
+                    await self.read()
+                    self.unseen.clear()
             except ClientClosed:
                 raise
+            except ResourceNotFoundException:
+                self.lost = await self.not_there()
             except DetectiveError:
                 # It is not known: the next look asks again.
                 pass
         if self.lost is not None:
             raise self.lost
+
+    async def read(self) -> None:
+        """Read one of its members.
+
+        Raises:
+            ResourceNotFoundException: there is no such graph, or it is being deleted.
+        """
+        async with self.execution.reading(self.region):
+            await self.client.list_members(self.found_arn, max_results=1)
 
     async def not_there(self) -> StoppedError:
         """Return the error for a graph that ListGraphs does not show any more."""

@@ -1,16 +1,90 @@
-"""What is known of an account's membership, and which looks at the members are believed: some show what was before."""
+"""Which looks and refusals are believed, as what is new is not seen everywhere at once; what is known of an account."""
 
 from datetime import datetime, timedelta
 
 from attrs import define, field
 
 from detective_async.api.models.members import MemberDetail
+from detective_async.api.sts import GET_CALLER_IDENTITY
+from detective_async.errors import DetectiveError
 from detective_async.membership.decisions import membership_time
-from detective_async.membership.graphs import Contradiction
+from detective_async.membership.execution import is_denial, is_read
 from detective_async.settings.clock import Clock
 
+#: Seconds for which a state may contradict what was done or planned, because it is not seen everywhere yet.
+SETTLING = 15.0
+#: How many looks must show it, at least.
+_LOOKS = 3
 #: By how much the times of a membership may differ between operations. It is not known whether AWS rounds them alike.
 ROUNDING = timedelta(seconds=1)
+
+
+@define(eq=False)
+class Contradiction:
+    """Something that looks show against the plan or what was done: by mistake, until they do so for long enough.
+
+    Time alone does not count, as in an outage nothing is seen.
+    """
+
+    _clock: Clock
+    _since: float | None = field(init=False, default=None)
+    _looks: int = field(init=False, default=0)
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether the last look has shown it."""
+        return self._since is not None
+
+    @property
+    def is_believed(self) -> bool:
+        """Whether looks have shown it for long enough."""
+        is_old = self._since is not None and self._clock.monotonic() >= self._since + SETTLING
+        return is_old and self._looks >= _LOOKS
+
+    def lasts(self) -> bool:
+        """Record that a look has shown it, and return whether it is to be believed."""
+        if self._since is None:
+            self._since, self._looks = self._clock.monotonic(), 0
+        self._looks += 1
+        return self.is_believed
+
+    def clear(self) -> None:
+        """Record that a look has not shown it."""
+        self._since = None
+
+
+@define(eq=False)
+class Refusals:
+    """What AWS refuses; reads and changes apart, as a read that succeeds says nothing of what may be changed.
+
+    Permissions, keys and regions that are new are not seen everywhere at once, like all else.
+    """
+
+    _clock: Clock
+    _of_reads: Contradiction = field(init=False)
+    _of_changes: Contradiction = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._of_reads, self._of_changes = Contradiction(self._clock), Contradiction(self._clock)
+
+    def may_pass(self, error: DetectiveError) -> bool:
+        """Record an error that is not transient, and return whether it is a denial that is not believed yet."""
+        return is_denial(error) and not self.last(error)
+
+    def last(self, error: DetectiveError) -> bool:
+        """Record an error, and return whether it is to be believed."""
+        # Whose keys there are is read only before a change.
+        is_of_read = is_read(error) and getattr(error, "operation", None) != GET_CALLER_IDENTITY.name
+        return (self._of_reads if is_of_read else self._of_changes).lasts()
+
+    def clear_reads(self) -> None:
+        """Record a read that has succeeded."""
+        self._of_reads.clear()
+
+    def clear(self) -> None:
+        """Record a change that has succeeded, too."""
+        self.clear_reads()
+        self._of_changes.clear()
 
 
 @define(eq=False)
@@ -57,8 +131,11 @@ class Known:
 
     def add(self, member: MemberDetail) -> None:
         """Record that AWS has added it."""
+        if self._is_over(member):
+            # Its time does not tell it from the one before.
+            self._ended = None
         self.member = self.added = member
-        self.is_listed, self._ended = False, None
+        self.is_listed = False
         self._believe_anew()
 
     def end(self) -> None:

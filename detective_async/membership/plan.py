@@ -22,7 +22,7 @@ from detective_async.membership.actions import (
     Plan,
     Problem,
 )
-from detective_async.membership.apply import Application, RegionRun
+from detective_async.membership.apply import Application, Delegation, RegionRun
 from detective_async.membership.desired import (
     Accounts,
     ByInvitation,
@@ -32,7 +32,7 @@ from detective_async.membership.desired import (
     accounts_by_region,
     check_regions,
 )
-from detective_async.membership.execution import Delegation, Execution, identify, named_regions, notes_on_closed
+from detective_async.membership.execution import Execution, identify, named_regions, notes_on_closed
 from detective_async.membership.graphs import Graph
 from detective_async.membership.looks import Known
 from detective_async.membership.plan_text import (
@@ -43,6 +43,7 @@ from detective_async.membership.region_plans import (
     RegionPlan,
     confirm_removals,
     notes_on_accounts,
+    notes_on_many_members,
     notes_on_no_members,
     notes_on_second_attempts,
     require_one_administrator,
@@ -371,6 +372,8 @@ async def _make(
     require_one_administrator(plans)
     notes += notes_on_no_members(desired, plans, administrator_id)
     confirm_removals(plans, desired)
+    # Removals that are not confirmed make no room.
+    notes += notes_on_many_members(plans)
     notes += notes_on_second_attempts(plans, sends_email=not desired.disable_email_notification)
     return MembershipPlan(
         actions=tuple(action for plan in plans for action in plan.actions),

@@ -46,6 +46,7 @@ class RegionPlan:
         caller: the account of the client's credentials; None if it is not known.
         graph: the region's graph.
         members: those of the accounts that are members, as they were.
+        size: the number of all members.
         error: why the region could not be read; None if it could.
     """
 
@@ -58,6 +59,7 @@ class RegionPlan:
     problems: list[Problem] = field(init=False, factory=list)
     notes: list[Note] = field(init=False, factory=list)
     members: dict[str, MemberDetail] = field(init=False, factory=dict)
+    size: int = field(init=False, default=0)
     error: Exception | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
@@ -161,6 +163,7 @@ class RegionPlan:
         others = [one for one in self.desired.remove if one in members]
         if self.desired.remove_others:
             others = [one for one in members if one not in accounts and one not in given.inactive]
+        self.size = len(members)
         self.members.update((one, members[one]) for one in (*accounts, *others) if one in members)
         for account_id in (*accounts, *others):
             account, member = accounts.get(account_id), members.get(account_id)
@@ -172,14 +175,6 @@ class RegionPlan:
             self.actions += [Action(one.kind, self.region, account_id, one.reason, detail) for one in actions]
             if blocked is not None:
                 self.problems.append(Problem(self.region, account_id, blocked.text, reason=blocked.reason))
-        added = sum(action.kind in ADDING for action in self.actions)
-        total = len(members) - len(others) + added
-        if added and total > MAX_MEMBERS:
-            text = (
-                f"the graph in {self.region} would have {total:,} members, but AWS's default quota is {MAX_MEMBERS:,}: "
-                "unless it was raised, AWS refuses some"
-            )
-            self.notes.append(Note(Reason.MANY_MEMBERS, text, self.region))
 
 
 def _prevented(
@@ -271,6 +266,21 @@ def require_one_administrator(plans: Sequence[RegionPlan]) -> None:
                 "the same one in all regions"
             )
             plan.fail(StoppedError(Reason.WRONG_ADMINISTRATOR, text))
+
+
+def notes_on_many_members(plans: Iterable[RegionPlan]) -> list[Note]:
+    """Return a note for each graph that would have more members than AWS's default quota."""
+    notes: list[Note] = []
+    for plan in plans:
+        added = sum(action.kind in ADDING for action in plan.actions)
+        total = plan.size + added - sum(action.kind is ActionKind.REMOVE for action in plan.actions)
+        if added and total > MAX_MEMBERS:
+            text = (
+                f"the graph in {plan.region} would have {total:,} members, but AWS's default quota is {MAX_MEMBERS:,}: "
+                "unless it was raised, AWS refuses some"
+            )
+            notes.append(Note(Reason.MANY_MEMBERS, text, plan.region))
+    return notes
 
 
 def confirm_removals(plans: Sequence[RegionPlan], desired: DesiredState) -> None:

@@ -4,7 +4,7 @@ import enum
 import re
 from collections.abc import Callable, Iterator
 
-from attrs import Factory, define, evolve, frozen
+from attrs import Factory, define, evolve, field, frozen
 
 from detective_async.api.models.members import InvitationType, MemberDetail, MemberDisabledReason, MemberStatus
 from detective_async.api.wire.error_responses import message_text
@@ -23,9 +23,16 @@ from detective_async.membership.decisions import (
     membership_time,
     needed,
 )
-from detective_async.membership.execution import Execution, StoppedError, error_text, reason_of, without_request_id
-from detective_async.membership.graphs import SETTLING, not_known, not_planned
-from detective_async.membership.looks import ROUNDING, Known
+from detective_async.membership.execution import (
+    Execution,
+    StoppedError,
+    error_text,
+    is_denial,
+    reason_of,
+    without_request_id,
+)
+from detective_async.membership.graphs import not_known, not_planned
+from detective_async.membership.looks import ROUNDING, SETTLING, Known, Refusals
 
 #: Seconds for which the result of another check of an account's volume is waited for.
 _VOLUME_CHECK = 60.0
@@ -82,8 +89,8 @@ class Failure:
     until: float = 0.0
 
     def reason_at_end(self, reason: Reason) -> Reason:
-        """Return the reason of an end with this failure: not the lack of time, where an error would not have passed."""
-        is_lasting = self.error is not None and self.retry_at is None
+        """Return the reason of an end with this failure: not the lack of time, where more would hardly have helped."""
+        is_lasting = self.error is not None and (self.retry_at is None or is_denial(self.error))
         return self.reason if is_lasting and reason is Reason.TIMED_OUT else reason
 
 
@@ -134,6 +141,10 @@ class AccountState:
     # When its status was last seen to have changed, or an action was carried out; None if neither was.
     _changed_at: float | None = None
     _pauses: Iterator[float] | None = None
+    _refusals: Refusals = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._refusals = Refusals(self.execution.clock)
 
     @property
     def status(self) -> MemberStatus | None:
@@ -199,7 +210,6 @@ class AccountState:
 
     def succeed(self, kind: ActionKind, member: MemberDetail | None) -> None:
         """Record an action that was carried out, and the state that the response has."""
-        self.failure = self._pauses = None
         self._note_done(kind)
         if member is None:
             self.known.end()
@@ -215,14 +225,14 @@ class AccountState:
 
     def sent(self, kind: ActionKind) -> None:
         """Record an action that was carried out, and whose response does not have the state that follows."""
-        self.failure = self._pauses = None
         self._note_done(kind)
         self._acted_on = self.member
         self.phase, self._was_seen = Phase.UNSEEN, False
 
     def fail(self, kind: ActionKind, error: DetectiveError) -> None:
         """Record an error; the state is looked at before the next decision."""
-        retry_at = self._next_attempt() if self.execution.is_transient(error) else None
+        may_pass = self.execution.is_transient(error) or self._refusals.may_pass(error)
+        retry_at = self._next_attempt() if may_pass else None
         # What an earlier request without a response has done may be seen later.
         until = self._now + SETTLING if kind in self.maybe_done else 0.0
         self.failure = Failure(kind, reason_of(error), error_text(error), error, retry_at, until)
@@ -337,6 +347,8 @@ class AccountState:
         return "it was removed, and may have been invited again: plan again" if self.maybe_done else _HALF_INVITED
 
     def _note_done(self, kind: ActionKind) -> None:
+        self.failure = self._pauses = None
+        self._refusals.clear()
         if kind is ActionKind.REINVITE and self._is_half_invited:
             # The removal was its first half.
             self.done.remove(ActionKind.REMOVE)

@@ -22,18 +22,17 @@ from detective_async.membership.actions import ActionKind, Reason
 from detective_async.membership.desired import ByOrganization
 from detective_async.membership.execution import WAITS_FOR_KEYS, StoppedError, error_text, is_read, reason_of
 from detective_async.membership.graphs import (
-    SETTLING,
-    Contradiction,
     Graph,
     administrator_of,
     check_account,
     not_planned,
 )
+from detective_async.membership.looks import SETTLING, Contradiction, Refusals
 
 #: What AWS says where a delegation has to wait: as Audit Manager does, a sister service, and of a graph.
 _BUSY = re.compile(r"try again|conflict|being deleted", re.IGNORECASE)
-#: Seconds until a delegation that had to wait is tried again the first time.
-_FIRST_PAUSE_OF_DELEGATION = 1.0
+#: Seconds until a change that AWS has refused is tried again the first time.
+_FIRST_PAUSE_AFTER_REFUSAL = 1.0
 #: The package that every graph has, and that is part of each list of packages that is sent.
 _CORE_PACKAGE = DatasourcePackage.DETECTIVE_CORE
 
@@ -44,6 +43,7 @@ class Step(ABC):
     Attributes:
         kind: the action.
         reason: why it is necessary, if something is missing.
+        refusals: what AWS has denied so far.
     """
 
     kind: ClassVar[ActionKind]
@@ -54,6 +54,9 @@ class Step(ABC):
         self.execution = graph.execution
         self.desired = graph.desired
         self.client = graph.client
+        self.refusals = Refusals(graph.execution.clock)
+        # Each refusal is an error in the account's CloudTrail.
+        self._pauses = polling.pauses(self.execution.clock, first=_FIRST_PAUSE_AFTER_REFUSAL)
 
     @abstractmethod
     async def missing(self) -> Sequence[str]:
@@ -104,16 +107,22 @@ class Step(ABC):
             DetectiveError: the error, if it does not pass.
         """
         if not self.is_transient(error):
+            self.forget_failures()
             raise error
         self.graph.failures[self.reading if is_read(error) else self.kind] = error
 
-    def is_transient(self, error: DetectiveError) -> bool:
-        """Return whether it is worth trying again after an error."""
-        return self.execution.is_transient(error)
+    def forget_failures(self) -> None:
+        """Forget what has kept it from ending, as it ends with an error that says that."""
+        for key in (self.kind, self.reading):
+            self.graph.failures.pop(key, None)
 
-    def shortest_pause(self, _error: DetectiveError, /) -> float:
-        """Return the seconds for which not to try again after an error."""
-        return 0.0
+    def is_transient(self, error: DetectiveError) -> bool:
+        """Record an error, and return whether it is worth trying again after it."""
+        return self.execution.is_transient(error) or self.refusals.may_pass(error)
+
+    def shortest_pause(self, error: DetectiveError) -> float:
+        """Return the seconds for which not to try again after an error: more each time that a change was refused."""
+        return 0.0 if self.execution.is_transient(error) or is_read(error) else next(self._pauses)
 
 
 class GraphStep(Step):
@@ -143,8 +152,7 @@ class CreateGraph(Step):
             return ("",)
         if self.graph.is_new:
             # The plan did not see it. Planning reads the members anyway.
-            async with self.execution.reading(self.graph.region):
-                await self.client.list_members(self.graph.found_arn, max_results=1)
+            await self.graph.read()
         return ()
 
     async def act(self, _names: Sequence[str], /) -> None:
@@ -179,8 +187,6 @@ class EnableAdministrator(Step):
         self._management = self.execution.client.with_options(
             region=graph.region, credentials=organization.management_credentials
         )
-        # Each refusal is an error in the account's CloudTrail.
-        self._pauses = polling.pauses(self.execution.clock, first=_FIRST_PAUSE_OF_DELEGATION)
 
     async def missing(self) -> Sequence[str]:
         """Look for the administrator and its graph."""
@@ -212,10 +218,6 @@ class EnableAdministrator(Step):
         """Return True also while another delegation settles, or a former graph is being deleted."""
         is_busy = isinstance(error, ValidationException) and _BUSY.search(error.message) is not None
         return is_busy or super().is_transient(error)
-
-    def shortest_pause(self, error: DetectiveError, /) -> float:
-        """Return more seconds after each refusal: all regions wait for the same delegation."""
-        return 0.0 if self.execution.is_transient(error) or is_read(error) else next(self._pauses)
 
 
 class TagGraph(GraphStep):
@@ -293,10 +295,6 @@ class SetAutoEnable(GraphStep):
     kind = ActionKind.SET_AUTO_ENABLE
     reason = Reason.AUTO_ENABLE_DIFFERS
 
-    def __init__(self, graph: Graph) -> None:
-        super().__init__(graph)
-        self._unreadable, self._refused = Contradiction(self.execution.clock), Contradiction(self.execution.clock)
-
     async def missing(self) -> Sequence[str]:
         """Compare the setting."""
         organization = self.desired.organization
@@ -304,7 +302,6 @@ class SetAutoEnable(GraphStep):
             return ()
         async with self.execution.reading(self.graph.region):
             found = await self.client.describe_organization_configuration(self.graph.found_arn)
-        self._unreadable.clear()
         return () if found.auto_enable is organization.auto_enable else (self._name,)
 
     def missing_of_new(self) -> Sequence[str]:
@@ -319,11 +316,9 @@ class SetAutoEnable(GraphStep):
 
     def is_transient(self, error: DetectiveError) -> bool:
         """Return True also while it is not seen everywhere that the graph is there, and the organization's."""
-        if not isinstance(error, ValidationException | AccessDeniedException):
+        if not isinstance(error, ValidationException):
             return super().is_transient(error)
-        # A denial may be for lack of a permission, too.
-        is_waited_out = self.graph.is_new and isinstance(error, ValidationException)
-        return is_waited_out or not (self._unreadable if is_read(error) else self._refused).lasts()
+        return self.graph.is_new or not self.refusals.last(error)
 
     def note_done(self) -> None:
         """Note also what was set."""
@@ -418,14 +413,15 @@ async def carry_out(step: Step, wait: Wait) -> None:
         StoppedError: something is missing that the plan does not show; or it is still missing at the deadline.
     """
     graph, kind, failures = step.graph, step.kind, step.graph.failures
-    refuted, unseen = Contradiction(step.execution.clock), Contradiction(step.execution.clock)
+    refuted = Contradiction(step.execution.clock)
     # For a report at the deadline.
     failures[step.reading] = StoppedError(Reason.NO_RESPONSE, f"no response yet to {step.reading}")
     while True:
         shortest = 0.0
         try:
             missing = await step.missing()
-            unseen.clear()
+            graph.unseen.clear()
+            step.refusals.clear_reads()
             # It was read, and not only made.
             graph.is_listed |= isinstance(step, GraphStep) and bool(missing)
             failures.pop(step.reading, None)
@@ -444,13 +440,14 @@ async def carry_out(step: Step, wait: Wait) -> None:
                 continue
         except StoppedError as error:
             if refuted.lasts():
+                step.forget_failures()
                 raise
             failures[step.reading] = error
         except DetectiveError as error:
             step.note_error(error)
             # Operations of the organization's configuration have no error of their own for a graph that is not found.
             if isinstance(step, GraphStep) and isinstance(error, ResourceNotFoundException | ValidationException):
-                await graph.require(unseen)
+                await graph.require()
             shortest = step.shortest_pause(error)
         if not await wait.pause(shortest=shortest):
             # The caller says what has failed.

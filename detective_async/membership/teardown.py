@@ -37,13 +37,12 @@ from detective_async.membership.execution import (
     reason_of,
 )
 from detective_async.membership.graphs import (
-    SETTLING,
-    Contradiction,
     administrator_of,
     check_account,
     find_graph,
     list_members,
 )
+from detective_async.membership.looks import SETTLING, Contradiction, Refusals
 from detective_async.membership.plan_text import (
     format_plan,
     named,
@@ -298,6 +297,7 @@ class _Deletion:
     # What looks show against the plan: other members, or no such graph.
     _changed: Contradiction = field(init=False)
     _unlisted: Contradiction = field(init=False)
+    _refusals: Refusals = field(init=False)
     # Whether a request without a response may have deleted it, which errors after it do not undo.
     _may_be_gone: bool = field(init=False, default=False)
     _is_gone: bool = field(init=False, default=False)
@@ -307,7 +307,8 @@ class _Deletion:
     )
 
     def __attrs_post_init__(self) -> None:
-        self._changed, self._unlisted = Contradiction(self.execution.clock), Contradiction(self.execution.clock)
+        clock = self.execution.clock
+        self._changed, self._unlisted, self._refusals = Contradiction(clock), Contradiction(clock), Refusals(clock)
 
     @property
     def report(self) -> RegionReport:
@@ -341,7 +342,7 @@ class _Deletion:
                 return
             except DetectiveError as error:
                 self._fail(error)
-                if not execution.is_transient(error):
+                if not execution.is_transient(error) and not self._refusals.may_pass(error):
                     return
             if not await wait.pause():
                 return
@@ -365,6 +366,7 @@ class _Deletion:
         """Return what has changed since the plan, by the members that can be read."""
         now = await _read(self.execution, client, self.graph.graph_arn)
         self._unlisted.clear()
+        self._refusals.clear_reads()
         # Members disappear with the graph.
         changes = self.graph.changes_to(now, gained_only=self._may_be_gone)
         if not changes:

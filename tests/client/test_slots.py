@@ -65,6 +65,19 @@ async def test_fewer_slots_than_parties() -> None:
     assert most == 2
 
 
+async def test_parties_take_turns() -> None:
+    """Where none uses any, the next is not always the one that comes first in the list."""
+    slots, log = SharedSlots(1, ["a", "b", "c"]), list[str]()
+
+    async def work(name: str) -> None:
+        async with slots.of(name):
+            log.append(name)
+            await _settle()
+
+    await asyncio.gather(*(work(name) for name in "aaaabbcc"))
+    assert "".join(log) == "abcabcaa"
+
+
 async def test_cancelled_waits_lose_no_slot() -> None:
     """Whether a wait is cancelled before it is given a slot, at that moment, or after another one."""
     slots, release, log = SharedSlots(1, ["a", "b"]), asyncio.Event(), list[str]()

@@ -1,13 +1,16 @@
 """Looks that show what was before the plan, or before another look, as not everything is seen everywhere at once."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 import pytest
 from attrs import evolve
+from support.virtual_time import in_virtual_time
 
 from detective_async import DetectiveClient, ListMembersResponse, MemberDetail, MemberStatus
-from detective_async.membership import MembershipPlan, MembershipReport, Reason, plan_membership
+from detective_async.membership import ActionKind, MembershipPlan, MembershipReport, Reason, plan_membership
+from detective_async.membership.looks import Known
 from detective_async.testing import DetectiveSimulator
 from membership.worlds import (
     IDS,
@@ -17,6 +20,7 @@ from membership.worlds import (
     account,
     administrator,
     graph,
+    in_loop_time,
     load_world,
     member,
     statuses,
@@ -156,3 +160,24 @@ async def test_an_earlier_state_after_processing_has_ended(sim: DetectiveSimulat
         report = await plan.apply()
     assert report.ok
     assert [row.after for row in report.rows] == ["ENABLED", "ENABLED"]
+
+
+@in_virtual_time
+async def test_a_removed_membership_that_is_seen_for_long_after_another_invitation() -> None:
+    """It never passes for the new one, whose invitation is accepted when it is seen."""
+    async with in_loop_time(member(ONE, "VERIFICATION_FAILED")) as (sim, client):
+        sim.set_read_lag(40)
+        await asyncio.sleep(100)
+        plan = await plan_membership(client, [account(ONE)], regions=[REGION], members=accepting(sim))
+        report = await plan.apply()
+    assert report.ok, str(report)
+    assert [row.done for row in report.rows] == [(ActionKind.REINVITE, ActionKind.ACCEPT)]
+
+
+async def test_a_new_membership_with_the_time_of_the_one_before(sim: DetectiveSimulator) -> None:
+    """It is believed, as its time does not tell it from the other."""
+    known = Known(WorldTime(sim).clock(), before("INVITED"))
+    known.end()
+    assert not known.believes(before("ENABLED"))
+    known.add(before("INVITED"))
+    assert known.believes(before("ENABLED"))

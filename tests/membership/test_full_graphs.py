@@ -104,3 +104,14 @@ async def test_removals_make_room(sim: DetectiveSimulator, client: DetectiveClie
     report = await plan_and_apply(client, wanted, remove_others=True, max_removals=2)
     assert report.ok
     assert len(statuses(sim)) == 1200
+
+
+@pytest.mark.parametrize("max_removals", [None, 4, 5])
+async def test_removals_that_are_not_confirmed(
+    sim: DetectiveSimulator, client: DetectiveClient, max_removals: int | None
+) -> None:
+    """They make no room, so the plan says that AWS may refuse those who come in their place."""
+    load_members(sim, 1200)
+    plan = await plan_membership(client, ALL[5:1205], regions=[REGION], remove_others=True, max_removals=max_removals)
+    expected = [] if max_removals == 5 else [Reason.MANY_MEMBERS]
+    assert [note.reason for note in plan.notes] == expected

@@ -19,6 +19,7 @@ from membership.worlds import (
     graph,
     load_world,
     member,
+    statuses,
     writes,
 )
 
@@ -67,6 +68,20 @@ def test_a_graph_that_is_deleted_while_it_is_waited_for(kind: str) -> None:
         assert rows == ([] if kind == "packages alone" else [(None, GONE, Reason.NOT_PLANNED)])
 
     run()
+
+
+@pytest.mark.parametrize("operation", ["ListTagsForResource", "ListDatasourcePackages"])
+@in_virtual_time
+async def test_a_new_graph_that_only_some_reads_find(operation: str) -> None:
+    """It is not gone while its members can be read, however long ListGraphs does not list it."""
+    async with empty_in_loop_time() as (sim, client):
+        sim.set_read_lag(40, ["ListGraphs", operation])
+        await asyncio.sleep(100)
+        options: dict[str, Any] = {"members": accepting(sim), "tags": {"a": "b"}, "datasource_packages": ["EKS_AUDIT"]}
+        plan = await plan_membership(client, [account(ONE)], regions=[REGION], **options)
+        report = await plan.apply()
+        assert statuses(sim) == {ONE: "ENABLED"}
+    assert report.ok, str(report)
 
 
 @in_virtual_time

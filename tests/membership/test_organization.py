@@ -1,6 +1,7 @@
 """The organization's graph: its administrator is designated, and accounts are enabled without invitation."""
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from detective_async import (
 )
 from detective_async.client.polling import Wait
 from detective_async.membership import Action, ActionKind, ByInvitation, ByOrganization, Reason, plan_membership
-from detective_async.membership.execution import Delegation
+from detective_async.membership.apply import Delegation
 from detective_async.organization import AccountStatus, OrganizationAccount, list_accounts
 from detective_async.testing import DetectiveSimulator, Failure, Fault, Latency, Throttle
 from membership.worlds import (
@@ -138,14 +139,14 @@ async def test_a_first_region_that_fails(
     regions = [REGION, ELSEWHERE, "eu-central-1", "eu-north-1"]
     sim.set_read_lag(5, ["ListGraphs", "ListOrganizationAdminAccounts"])
     plan = await plan_membership(client, WANTED, regions=regions, **management)
-    sim.inject(Fault(DENIED, "EnableOrganizationAdminAccount", region=REGION))
+    sim.inject(Fault(DENIED, "EnableOrganizationAdminAccount", region=REGION, count=None))
     sim.forget_requests()
     report = await plan.apply()
     assert [region.ok for region in report.regions] == [False, True, True, True]
     assert report.regions[0].reason is Reason.ACCESS_DENIED
     names = ("EnableOrganizationAdminAccount", "ListOrganizationAdminAccounts")
     asked = [(one.operation, one.region) for one in sim.requests if one.operation in names]
-    _, second, third, _ = (index for index, (name, _) in enumerate(asked) if name == names[0])
+    second, third, _ = (index for index, (name, region) in enumerate(asked) if name == names[0] and region != REGION)
     assert asked[second:third].count((names[1], ELSEWHERE)) > 3
 
 
@@ -513,8 +514,9 @@ async def test_errors_while_applying(
 ) -> None:
     """A refused designation is reported; throttles are retried."""
     plan = await plan_membership(one_attempt_client, WANTED, regions=[REGION], **management)
-    sim.inject(Fault(DENIED, "EnableOrganizationAdminAccount"))
+    sim.inject(Fault(DENIED, "EnableOrganizationAdminAccount", count=None))
     report = await plan.apply()
+    sim.clear_faults()
     assert isinstance(report.regions[0].error, AccessDeniedException)
     assert {type(row.error) for row in report.failures} == {AccessDeniedException}
     sim.inject(Fault(Throttle(), "EnableOrganizationAdminAccount", count=2))
@@ -531,6 +533,32 @@ async def test_administrator_that_came_in_between(
     report = await plan.apply()
     assert report.regions[0].reason is Reason.WRONG_ADMINISTRATOR
     assert statuses(sim) == {}
+
+
+async def test_administrator_that_came_in_one_region(
+    sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any]
+) -> None:
+    """Nobody is designated in the others either: AWS requires the same administrator everywhere."""
+    plan = await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE], **management)
+    await designate(client, sim, ONE)
+    sim.forget_requests()
+    report = await plan.apply()
+    assert [region.reason for region in report.regions] == [Reason.WRONG_ADMINISTRATOR] * 2
+    assert writes(sim) == {}
+
+
+async def test_a_delegation_that_is_denied_everywhere(
+    sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any]
+) -> None:
+    """The first region finds out that it lasts; each other one is asked once."""
+    regions = [REGION, ELSEWHERE, "eu-central-1", "eu-north-1"]
+    plan = await plan_membership(client, WANTED, regions=regions, **management)
+    sim.inject(Fault(DENIED, "EnableOrganizationAdminAccount", count=None))
+    report = await plan.apply()
+    assert [region.reason for region in report.regions] == [Reason.ACCESS_DENIED] * 4
+    asked = Counter(one.region for one in sim.requests if one.operation == "EnableOrganizationAdminAccount")
+    assert asked[REGION] >= 3
+    assert [asked[region] for region in regions[1:]] == [1, 1, 1]
 
 
 async def test_organization_accounts_on_their_way(

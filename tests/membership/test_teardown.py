@@ -118,7 +118,7 @@ async def test_deletes_planned_graphs(sim: DetectiveSimulator, client: Detective
 
 async def test_failures(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """An unreadable region and a refused deletion are reported; other graphs are deleted."""
-    sim.inject(Fault(DENIED, "DeleteGraph", region=REGION))
+    sim.inject(Fault(DENIED, "DeleteGraph", region=REGION, count=None))
     sim.inject(Fault(DENIED, "ListGraphs", region="eu-central-1"))
     teardown = await plan_teardown(client, regions=REGIONS)
     assert "eu-central-1:\n  problem: not looked at, and may have a graph: AccessDeniedException: no" in str(teardown)
@@ -527,3 +527,14 @@ async def test_members_after_a_lost_response() -> None:
         assert len(sim.snapshot()) == 1
     text = f"it may be gone: plan again; since the plan, the graph has gained 1 member ({IDS[1]}): plan again"
     assert (region.done, region.maybe_done, region.problem) == ((), (ActionKind.DELETE_GRAPH,), text)
+
+
+@pytest.mark.parametrize("operation", ["ListMembers", "DeleteGraph"])
+async def test_a_denial_that_passes(sim: DetectiveSimulator, client: DetectiveClient, operation: str) -> None:
+    """New permissions and keys are denied here and there for some seconds."""
+    load_world(sim, graph())
+    plan = await plan_teardown(client, regions=[REGION])
+    sim.inject(Fault(DENIED, operation, count=3))
+    report = await plan.apply(confirm=ADMINISTRATOR)
+    assert report.ok
+    assert sim.snapshot() == {}
