@@ -5,7 +5,7 @@ from attrs import evolve, field, frozen
 from detective_async.api.models.base import OpenEnum
 from detective_async.api.organizations import LIST_ACCOUNTS, ORGANIZATIONS
 from detective_async.api.redaction import masked
-from detective_async.client.client import DetectiveClient
+from detective_async.client.client import DetectiveClient, check_client
 from detective_async.errors import PaginationError
 
 __all__ = ["AccountStatus", "OrganizationAccount", "list_accounts"]
@@ -66,10 +66,12 @@ async def list_accounts(client: DetectiveClient) -> list[OrganizationAccount]:
         The accounts of any status. Pass all of them to `plan_membership`: it plans the active ones, and names others.
 
     Raises:
+        ParameterError: `client` is none; nothing was sent.
         ServiceError: AWS refused: `AccessDeniedException`, or `AWSOrganizationsNotInUseException` outside of an
             organization.
         PaginationError: AWS repeated a continuation token.
     """
+    check_client(client)
     # AWS Organizations throttles hard, and a list of thousands of accounts has hundreds of pages.
     transport = client._patient()._transport  # noqa: SLF001 - of our own class
     service = evolve(

@@ -14,7 +14,7 @@ from detective_async.api.service import Service
 from detective_async.auth import CredentialsSource, DefaultCredentials, account_id_or_none, as_provider
 from detective_async.auth.signing import breaks_signature
 from detective_async.client.waiters import Waiters
-from detective_async.errors import ClientClosed, ConfigurationError
+from detective_async.errors import ClientClosed, ConfigurationError, ParameterError
 from detective_async.events import is_hook
 from detective_async.http.call import Transport
 from detective_async.http.pool import CLOSED, ConnectionPool
@@ -448,6 +448,17 @@ def _refuse_unknown(unknown: Mapping[str, object], name: str, known: Iterable[st
             raise ConfigurationError(f"{name} has no {keyword}, as boto3 has; use {_NAMES_IN_BOTO3[keyword]}")
         hint = _hint_for(keyword, list(known))
         raise TypeError(f"{name} got an unexpected keyword argument {keyword!r}{hint}")
+
+
+def check_client(value: object) -> None:
+    """Check that a parameter is a client.
+
+    Raises:
+        ParameterError: it is not.
+    """
+    if not isinstance(value, DetectiveClient):
+        what = "the class DetectiveClient" if value is DetectiveClient else type(value).__name__
+        raise ParameterError("client", f"expected the client of `async with DetectiveClient() as client`, got {what}")
 
 
 def _hint_for(keyword: str, known: Sequence[str]) -> str:

@@ -191,6 +191,8 @@ def read_accounts(lines: Iterable[str]) -> tuple[AccountList, list[LineProblem]]
     """
     if isinstance(lines, str | bytes):
         raise ParameterError("lines", "expected an open text file, or text.splitlines(), got one piece of text")
+    if not isinstance(lines, Iterable):
+        raise ParameterError("lines", f"expected an open text file, got {type(lines).__name__}")
     reader = _Reader()
     for number, line in enumerate(lines, start=1):
         if not isinstance(line, str):

@@ -75,6 +75,7 @@ def _tags(values: Mapping[str, str] | None) -> Mapping[str, str]:
 def _check_member_credentials(value: object, path: str) -> None:
     if isinstance(value, Mapping):
         for account_id, source in value.items():
+            ACCOUNT_ID(account_id, f"{path}: the key")
             _check_source(source, f"{path}[{shown(account_id)}]")
         return
     if not callable(value):
@@ -92,6 +93,11 @@ def _check_source(value: object, path: str) -> None:
         raise ParameterError(path, str(error)) from None
 
 
+def _copied(value: Any) -> Any:
+    """Return a copy of a mapping, which may change before the plan is applied."""
+    return dict(value) if isinstance(value, Mapping) else value
+
+
 @frozen(kw_only=True)
 class ByInvitation:
     """Members are invited, and accept.
@@ -107,7 +113,7 @@ class ByInvitation:
     """
 
     credentials: MemberCredentials | None = field(
-        default=None, repr=False, validator=optional(_check(_check_member_credentials))
+        default=None, repr=False, converter=_copied, validator=optional(_check(_check_member_credentials))
     )
     administrator_id: str | None = field(default=None, validator=optional(_check(ACCOUNT_ID)))
 
@@ -135,7 +141,7 @@ class ByOrganization:
     )
     auto_enable: bool | None = field(default=None, validator=optional(_check(Flag())))
     credentials: MemberCredentials | None = field(
-        default=None, repr=False, validator=optional(_check(_check_member_credentials))
+        default=None, repr=False, converter=_copied, validator=optional(_check(_check_member_credentials))
     )
 
     def __attrs_post_init__(self) -> None:

@@ -18,7 +18,7 @@ from detective_async.api.models.exceptions import (
 from detective_async.api.redaction import in_one_line
 from detective_async.api.sts import GET_CALLER_IDENTITY
 from detective_async.auth import CredentialsSource
-from detective_async.client.client import DetectiveClient
+from detective_async.client.client import DetectiveClient, check_client
 from detective_async.client.identity import caller_account, has_other_keys, identified
 from detective_async.client.polling import Wait
 from detective_async.client.regions import NOT_OPTED_IN, UNKNOWN_KEYS, RegionFinding, detective_regions, region_finding
@@ -69,7 +69,9 @@ _SECONDS_PER_READ = 0.16
 _EARLY = 1.5
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
-_DENIALS = _DENIED | NOT_OPTED_IN | {UNKNOWN_KEYS, "InvalidClientTokenId"}
+#: What services say of access keys that they do not know; the second one is STS's.
+_UNKNOWN_KEYS = frozenset({UNKNOWN_KEYS, "InvalidClientTokenId"})
+_DENIALS = _DENIED | NOT_OPTED_IN | _UNKNOWN_KEYS
 #: For texts of problems; the error itself has it.
 _REQUEST_ID = re.compile(r" ?\(request id:? [^\s,;)]+\)|(?:[,;] )?request id:? [^\s,;)]+", re.IGNORECASE)
 _REASONS: Mapping[type[Exception], Reason] = {
@@ -364,6 +366,7 @@ def sts_is_silent() -> StoppedError:
 
 async def named_regions(client: DetectiveClient, regions: Iterable[str] | str) -> tuple[Iterable[str], bool]:
     """Return regions, and whether they are all of botocore's list, for which `all` stands."""
+    check_client(client)
     is_all = isinstance(regions, str) and regions == "all"
     return await detective_regions(partition_of(client.region)) if is_all else regions, is_all
 
@@ -390,7 +393,7 @@ def reason_of(error: Exception) -> Reason:
     if isinstance(error, AssumeRoleError | ServiceError) and error.code in _EXPIRED:
         return Reason.KEYS_EXPIRED
     if getattr(error, "operation", None) == GET_CALLER_IDENTITY.name:
-        return Reason.WRONG_ACCOUNT
+        return Reason.UNKNOWN_KEYS if getattr(error, "code", None) in _UNKNOWN_KEYS else Reason.WRONG_ACCOUNT
     if finding := _UNAVAILABLE.get(region_finding(error)):
         return finding[0]
     if isinstance(error, AssumeRoleError) and error.code in _DENIED:

@@ -44,6 +44,7 @@ from detective_async.membership.region_plans import (
     confirm_removals,
     notes_on_accounts,
     notes_on_many_members,
+    notes_on_no_graphs,
     notes_on_no_members,
     notes_on_second_attempts,
     require_one_administrator,
@@ -317,7 +318,8 @@ async def plan_packages(
 
     Packages that are started stay so; applying the plan waits until the others are. AWS does not say that a package is
     being started: a plan that is made then has it again, and one for other packages may stop it. So plan all packages
-    together, and wait for their start. A region without a graph is among the problems.
+    together, and wait for their start. A region without a graph is among the problems; with `regions="all"`, where one
+    of them has a graph, it is among the notes.
 
     API operations: GetCallerIdentity of STS, ListGraphs, ListDatasourcePackages.
 
@@ -367,6 +369,9 @@ async def _make(
     notes = notes_on_accounts(desired, administrator_id if is_administrator else None)
     if every_region:
         closed = notes_on_closed({plan.region: plan.error for plan in plans})
+        if any(plan.graph.arn for plan in plans):
+            # Nobody has said that there is one in each of them.
+            closed |= notes_on_no_graphs(plans)
         notes += closed.values()
         plans = [plan for plan in plans if plan.region not in closed]
     require_one_administrator(plans)

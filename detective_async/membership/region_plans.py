@@ -268,6 +268,15 @@ def require_one_administrator(plans: Sequence[RegionPlan]) -> None:
             plan.fail(StoppedError(Reason.WRONG_ADMINISTRATOR, text))
 
 
+def notes_on_no_graphs(plans: Iterable[RegionPlan]) -> dict[str, Note]:
+    """Return a note for each region that has no graph, and needs one for what is to be done there."""
+    return {
+        plan.region: Note(Reason.NO_GRAPH, f"the account has no graph in {plan.region}", plan.region)
+        for plan in plans
+        if isinstance(plan.error, StoppedError) and plan.error.reason is Reason.NO_GRAPH
+    }
+
+
 def notes_on_many_members(plans: Iterable[RegionPlan]) -> list[Note]:
     """Return a note for each graph that would have more members than AWS's default quota."""
     notes: list[Note] = []

@@ -577,7 +577,7 @@ async def test_member_credentials_fail(sim: DetectiveSimulator, client: Detectiv
     assert set(failed) == {TWO, THREE}
     assert failed[TWO].problem == ("it is invited, but there are no credentials to accept the invitation: add them")
     assert (failed[THREE].problem or "").startswith("it is not known whose credentials these are, so nothing is done")
-    assert failed[THREE].reason is Reason.WRONG_ACCOUNT
+    assert failed[THREE].reason is Reason.UNKNOWN_KEYS
 
 
 async def test_throttled_role(sim: DetectiveSimulator, one_attempt_client: DetectiveClient) -> None:

@@ -250,6 +250,7 @@ def test_problems_contain_no_addresses() -> None:
         ("444455556666,root@example.com", "expected an open text file, or text.splitlines(), got one piece of text"),
         (b"444455556666,root@example.com", "expected an open text file, or text.splitlines(), got one piece of text"),
         ([b"1,2"], "expected text, got bytes: open the file in text mode"),
+        (None, "expected an open text file, got NoneType"),
         ([7], "expected text, got int: open the file in text mode"),
     ],
 )

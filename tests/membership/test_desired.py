@@ -82,6 +82,12 @@ INVALID: list[tuple[str, dict[str, Any], str]] = [
     ("plan", {"message": ""}, "message: must not be empty"),
     ("plan", {"disable_email_notification": "yes"}, "disable_email_notification: expected True or False"),
     ("plan", {"concurrency": 0}, "concurrency: must be at least 1, got 0"),
+    *((call, {"client": None}, "client: expected the client of .*, got NoneType") for call in ("plan", "packages")),
+    (
+        "teardown",
+        {"client": DetectiveClient, "regions": [REGION]},
+        "client: expected .* class DetectiveClient",
+    ),
     ("apply", {"timeout": 0}, "timeout: must be a positive number of seconds, got 0"),
     ("apply", {"timeout": "60"}, "timeout: must be a positive number of seconds, got '60'"),
     ("apply", {"progress": 7}, "progress: expected a plain callable, got 7"),
@@ -101,10 +107,10 @@ async def test_invalid_parameters(
     plan = await plan_membership(client, **given)
     sim.forget_requests()
     calls: dict[str, Any] = {
-        "plan": partial(plan_membership, client, **given),
+        "plan": partial(plan_membership, client=client, **given),
         "apply": plan.apply,
-        "packages": partial(plan_packages, client, datasource_packages=["EKS_AUDIT"], regions=[REGION]),
-        "teardown": partial(plan_teardown, client),
+        "packages": partial(plan_packages, client=client, datasource_packages=["EKS_AUDIT"], regions=[REGION]),
+        "teardown": partial(plan_teardown, client=client),
     }
     with pytest.raises(ParameterError, match=f"^{message}") as raised:
         await calls[call](**options)
@@ -118,8 +124,18 @@ async def test_invalid_parameters(
     [
         (ByInvitation, {"credentials": KEYS}, "credentials: expected a mapping, or a callable"),
         (ByInvitation, {"credentials": async_source}, "credentials: expected a plain callable .* it is async"),
-        (ByInvitation, {"credentials": {"1": "hunter2"}}, r"credentials\['1'\]: credentials must be Credentials"),
-        (ByOrganization, {"credentials": {"1": None}}, r"credentials\['1'\]: credentials must be Credentials"),
+        (
+            ByInvitation,
+            {"credentials": {ADMINISTRATOR: "hunter2"}},
+            r"credentials\[.1111.*\]: credentials must",
+        ),
+        (
+            ByOrganization,
+            {"credentials": {ADMINISTRATOR: None}},
+            r"credentials\[.1111.*\]: credentials must",
+        ),
+        (ByInvitation, {"credentials": {"1": KEYS}}, "credentials: the key: expected an account id"),
+        (ByOrganization, {"credentials": {int(ADMINISTRATOR): KEYS}}, "credentials: the key: expected an account id"),
         (ByInvitation, {"administrator_id": "1"}, "administrator_id: expected an account id"),
         (ByOrganization, {"management_credentials": KEYS}, "management_credentials: needs administrator_id"),
         (ByOrganization, {"administrator_id": "1"}, "administrator_id: expected an account id"),
@@ -138,6 +154,15 @@ def test_invalid_ways_of_membership(way: Any, options: dict[str, Any], message: 
         way(**options)
     assert "hunter2" not in str(raised.value)
     assert "hunter2" not in repr(ByOrganization(administrator_id=ADMINISTRATOR, management_credentials=KEYS))
+
+
+def test_the_keys_of_a_way_of_membership_are_copied() -> None:
+    """What is done to the mapping later does not change the plan."""
+    for way in (ByInvitation, ByOrganization):
+        given = {ADMINISTRATOR: KEYS}
+        members = way(credentials=given)
+        given.clear()
+        assert members.credentials == {ADMINISTRATOR: KEYS}
 
 
 async def test_accepted_types(client: DetectiveClient) -> None:

@@ -579,6 +579,21 @@ async def test_all_regions(sim: DetectiveSimulator, client: DetectiveClient) -> 
     assert packages.regions == plan.regions
 
 
+async def test_packages_where_there_are_graphs(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """Of all regions, those without a graph are a note, unless none has one: then the account may be the wrong one."""
+    nowhere = await plan_packages(client, ["EKS_AUDIT"], regions="all")
+    assert {problem.reason for problem in nowhere.problems} == {Reason.NO_GRAPH}
+    load_world(sim, graph(packages={"EKS_AUDIT": "STOPPED"}))
+    plan = await plan_packages(client, ["EKS_AUDIT"], regions="all")
+    assert [(action.region, action.kind) for action in plan.actions] == [(REGION, ActionKind.START_PACKAGES)]
+    assert plan.problems == ()
+    assert {note.reason for note in plan.notes} == {Reason.NO_GRAPH}
+    assert plan.regions == (REGION,)
+    assert (await plan.apply()).ok
+    named = await plan_packages(client, ["EKS_AUDIT"], regions=[REGION, ELSEWHERE])
+    assert [(problem.region, problem.reason) for problem in named.problems] == [(ELSEWHERE, Reason.NO_GRAPH)]
+
+
 async def test_all_regions_without_a_host(sim: DetectiveSimulator) -> None:
     """A host that is not found says nothing of a region that has Detective, which may have a graph: it is a problem."""
     load_world(sim, graph(member(IDS[0], "ENABLED"), region=ELSEWHERE))

@@ -8,7 +8,7 @@ import pytest
 from support.fakes import FakeTime
 from support.wire_server import Request, serving
 
-from detective_async import Credentials, DetectiveClient, PaginationError, RetryPolicy, ServiceError
+from detective_async import Credentials, DetectiveClient, PaginationError, ParameterError, RetryPolicy, ServiceError
 from detective_async.organization import AccountStatus, OrganizationAccount, list_accounts
 from detective_async.testing import DetectiveSimulator, Failure, Fault, Throttle
 
@@ -52,6 +52,13 @@ async def test_bursts(sim: DetectiveSimulator, effect: Throttle | Failure) -> No
         sim.inject(Fault(effect, "ListAccounts", count=7))
         with pytest.raises(ServiceError):
             await list_accounts(client.with_options(retry=RetryPolicy(max_attempts=2)))
+
+
+async def test_no_client() -> None:
+    """It is said, and not that the object lacks a part."""
+    wrong: Any = None
+    with pytest.raises(ParameterError, match=r"^client: expected the client of .*, got NoneType"):
+        await list_accounts(wrong)
 
 
 async def test_refusals(sim: DetectiveSimulator, management: DetectiveClient) -> None:
