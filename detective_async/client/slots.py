@@ -11,8 +11,8 @@ from attrs import Factory, define, field
 @define(eq=False)
 class _Party:
     in_use: int = 0
-    # When it last took a slot, as a number that grows.
-    served: int = 0
+    # The seconds for which it has used slots.
+    used: float = 0.0
     waiting: deque[asyncio.Future[None]] = Factory(deque)
 
 
@@ -25,7 +25,8 @@ class SharedSlots:
     """A limit on concurrent work, shared by parties such as regions, so that a slow one does not starve the others.
 
     A party may use more than its equal share only while a slot stays free for each other one that uses none. Where
-    several wait, the one that uses the fewest slots is next, and of these the one that took its last longest ago.
+    several wait, the one that uses the fewest slots is next, and of these the one that has used slots for the shortest
+    time: with more slow parties than slots, a quick one would wait for all of them before each of its turns.
 
     Args:
         limit: the maximum number of slots in use.
@@ -34,7 +35,6 @@ class SharedSlots:
 
     _limit: int
     _parties: dict[str, _Party] = field(converter=_by_name)
-    _taken: int = field(init=False, default=0)
 
     @asynccontextmanager
     async def of(self, name: str) -> AsyncIterator[None]:
@@ -43,11 +43,13 @@ class SharedSlots:
         if party.waiting or not self._may_take(party):
             await self._wait(party)
         else:
-            self._take(party)
+            party.in_use += 1
+        began = asyncio.get_running_loop().time()
         try:
             yield
         finally:
             party.in_use -= 1
+            party.used += asyncio.get_running_loop().time() - began
             self._grant()
 
     def leave(self, name: str) -> None:
@@ -73,16 +75,12 @@ class SharedSlots:
 
     def _grant(self) -> None:
         while ready := [party for party in self._parties.values() if party.waiting and self._may_take(party)]:
-            party = min(ready, key=lambda one: (one.in_use, one.served))
+            party = min(ready, key=lambda one: (one.in_use, one.used))
             turn = party.waiting.popleft()
             # One that was cancelled may not have removed itself yet.
             if not turn.done():
-                self._take(party)
+                party.in_use += 1
                 turn.set_result(None)
-
-    def _take(self, party: _Party) -> None:
-        self._taken += 1
-        party.in_use, party.served = party.in_use + 1, self._taken
 
     def _may_take(self, party: _Party) -> bool:
         parties = self._parties.values()

@@ -2,6 +2,8 @@
 
 import asyncio
 
+from support.virtual_time import in_virtual_time
+
 from detective_async.client.slots import SharedSlots
 
 
@@ -65,17 +67,23 @@ async def test_fewer_slots_than_parties() -> None:
     assert most == 2
 
 
-async def test_parties_take_turns() -> None:
-    """Where none uses any, the next is not always the one that comes first in the list."""
-    slots, log = SharedSlots(1, ["a", "b", "c"]), list[str]()
+@in_virtual_time
+async def test_quick_parties_are_not_behind_slow_ones() -> None:
+    """Whatever the order of their names, they wait for the next free slot, and not for all that is slow."""
+    slots = SharedSlots(2, ["slow", "slower", "quick"])
+    log: list[str] = []
 
-    async def work(name: str) -> None:
-        async with slots.of(name):
+    async def work(name: str, seconds: float) -> None:
+        for _ in range(3):
+            async with slots.of(name):
+                await asyncio.sleep(seconds)
             log.append(name)
-            await _settle()
 
-    await asyncio.gather(*(work(name) for name in "aaaabbcc"))
-    assert "".join(log) == "abcabcaa"
+    await asyncio.gather(
+        *(work(name, 10 + place) for name in ("slow", "slower") for place in range(4)), work("quick", 0)
+    )
+    assert log.count("slow") == log.count("slower") == 12
+    assert max(place for place, name in enumerate(log) if name == "quick") < 12
 
 
 async def test_cancelled_waits_lose_no_slot() -> None:
