@@ -523,7 +523,7 @@ async def test_on_a_phone_only_the_page_scrolls(url: str, page: Page, api: PageA
     box = page.locator(".box", has=page.locator("#members-table"))
     assert await box.evaluate("box => box.scrollHeight === box.clientHeight")
     await page.evaluate("scrollTo(0, document.documentElement.scrollHeight / 2)")
-    await page.wait_for_function("document.elementFromPoint(195, 400)?.closest('tr')?.dataset.index > 400")
+    await page.wait_for_function("() => document.elementFromPoint(195, 400)?.closest('tr')?.dataset.index > 400")
     assert await rows.count() < 60
     await page.evaluate("scrollTo(0, 0)")
     await page.get_by_role("button", name="Skip this table: Memberships, problems first").click()
@@ -535,6 +535,34 @@ async def test_on_a_phone_only_the_page_scrolls(url: str, page: Page, api: PageA
     await page.set_viewport_size({"width": 1024, "height": 800})
     await expect(rows.first).to_contain_text(f"{0:012}")
     assert await box.evaluate("box => box.scrollHeight > box.clientHeight")
+
+
+@pytest.mark.parametrize("words", [10, 30, 100])
+async def test_the_end_of_a_table_is_reached(url: str, page: Page, api: PageApi, words: int) -> None:
+    """However high its rows are, on a slow phone, and right after the reader has scrolled; then the reader scrolls."""
+    api.answers |= {
+        "settings": value({**SETTINGS, "Names": {f"{number:012}": "payments " * words for number in range(1000)}}),
+        "fleet/members": ndjson([member(ADMINISTRATORS[0], REGIONS[0], number) for number in range(1000)]),
+    }
+    await page.set_viewport_size({"width": 390, "height": 800})
+    await page.goto(f"{url}/#members?sort=account")
+    await page.get_by_role("button", name="Show names and e-mail addresses").click()
+    devtools = await page.context.new_cdp_session(page)
+    await devtools.send("Emulation.setCPUThrottlingRate", {"rate": 3})
+    rows = page.locator("#members-table tbody tr:not(.gap)")
+    for place in (0.2, 0.35, 0.5, 0.65, 0.8):
+        # Anew, so that no row has been measured.
+        await page.reload()
+        await expect(rows.first).to_contain_text(f"{0:012}")
+        for part in (place, 0):
+            await page.evaluate(f"scrollTo(0, document.documentElement.scrollHeight * {part})")
+        await page.evaluate("document.querySelector('#members .near + p button').click()")
+        await expect(rows.last).to_have_attribute("data-index", "999")
+        await expect(page.locator("#members .exports")).to_be_in_viewport()
+    await page.mouse.wheel(0, -5000)
+    await expect(page.locator("#members .exports")).not_to_be_in_viewport()
+    await page.wait_for_timeout(300)
+    await expect(page.locator("#members .exports")).not_to_be_in_viewport()
 
 
 async def test_ids_are_printed_whole(url: str, page: Page, api: PageApi) -> None:

@@ -29,6 +29,7 @@ const FEW = 60; // up to this many rows, all of them are in the document
 const CELLS = 480; // and fewer, if there are many columns: what is drawn at once has a limit
 const HEIGHT = 34; // pixels of a row before it was measured
 const LINE = 24; // the same of a cell on a phone, where rows are cards
+const QUIET = 10; // frames in which nothing moved, after which nothing will
 const PHONE = "(max-width: 40rem)";
 const order = new Intl.Collator("en", { numeric: true }).compare;
 const number = new Intl.NumberFormat("en");
@@ -247,9 +248,26 @@ export class Table extends Component {
       aria-rowindex=${index + 2} ref=${row === this.props.foot ? null : this.measure}>${cells}</tr>`;
   }
 
+  // Rows are measured on the way, which moves the end: it is reached when nothing has moved for some frames. A reader
+  // who does something else meanwhile is not taken back.
   skip = () => {
-    this.virtual.scrollToIndex(this.rows.length - 1, { align: "start" });
     this.end.current.focus({ preventScroll: true });
+    const reader = new AbortController();
+    for (const name of ["wheel", "touchmove", "pointerdown", "keydown"]) {
+      window.addEventListener(name, () => reader.abort(), { signal: reader.signal, passive: true });
+    }
+    let quiet = 0;
+    let before;
+    const approach = () => {
+      if (reader.signal.aborted || !this.end.current) return;
+      this.end.current.scrollIntoView({ block: "center" });
+      const place = `${window.scrollY} ${document.documentElement.scrollHeight}`;
+      quiet = place === before && !this.virtual.isScrolling ? quiet + 1 : 0;
+      before = place;
+      if (quiet < QUIET) requestAnimationFrame(approach);
+      else reader.abort();
+    };
+    approach();
   };
 
   // Said where not all rows are in the document: the browser's own search finds only those. On a phone, what follows
