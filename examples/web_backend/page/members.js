@@ -156,6 +156,8 @@ export function Members() {
   const accounts = some(filtered.accounts, "account");
   const shown = `${count(filtered.rows.length)} of ${some(rows.length, "membership")}, ${accounts}`;
   const columns = memberColumns();
+  const sort = sortOf("status", columns);
+  const exported = { member: isPart(part) ? part : "", status, region, sort: `${sort.down ? "-" : ""}${sort.by}` };
   return html`
     <section aria-labelledby="members-title" id="members">
       <div class="bar">
@@ -182,10 +184,10 @@ export function Members() {
       ${isKnown(members) && html`<p class="quiet" id="members-shown">${shown}${members.time ? "" : ", so far"}</p>`}
       <${Table} id="members-table" caption="Memberships, problems first" rows=${filtered.rows} rowKey=${memberKey}
         view=${key} columns=${columns}
-        rowClass=${(one) => (one.stale || members.phase === "failed" ? "old" : "")} sort=${sortOf("status", columns)}
+        rowClass=${(one) => (one.stale || members.phase === "failed" ? "old" : "")} sort=${sort}
         onSort=${adjustSort} />
       <${Exports} kind="members" failed=${members.failures.length}
-        query=${{ member: isPart(part) ? part : "", status, region }}>${isPart(part) ? "these" : allMembers}<//>
+        query=${exported}>${isPart(part) ? "these" : allMembers}<//>
     </section>
     <${Graphs} has=${finder(part)} region=${region} view=${key} />
   `;

@@ -642,7 +642,7 @@ async def test_a_file_that_is_incomplete_says_so(url: str, page: Page, api: Page
     exports = page.locator("#members .exports")
     await expect(exports).to_contain_text("Incomplete: 1 account and region could not be checked")
     links = await exports.get_by_role("link").evaluate_all("all => all.map((one) => one.getAttribute('href'))")
-    query = "?member=30000000&status=INVITED"
+    query = "?member=30000000&status=INVITED&sort=status"
     assert links == [
         f"api/export/members.csv{query}",
         f"api/export/members.ndjson{query}",
@@ -1395,9 +1395,9 @@ async def test_a_filter_says_what_it_finds(url: str, page: Page, api: PageApi, v
 
 @pytest.mark.usefixtures("api")
 async def test_a_file_says_its_order(url: str, page: Page) -> None:
-    """It is not that of the table."""
+    """Only the files of members have that of their table."""
     await page.goto(f"{url}/#members?sort=-since")
-    await expect(page.locator("#members .exports")).to_contain_text("Export these, by account and region: CSV")
+    await expect(page.locator("#members .exports")).to_contain_text("Export these, in the order of the table: CSV")
     await page.goto(f"{url}/#investigations")
     await expect(page.locator("#investigations .exports")).to_contain_text("Export these, by id: CSV")
 
