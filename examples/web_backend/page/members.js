@@ -70,6 +70,10 @@ const REASONS = new Map([
 
 const reasonOf = ({ Status, DisabledReason }) => (DisabledReason ? words(DisabledReason) : (REASONS.get(Status) ?? ""));
 
+// It may break after the @, rather than in a word.
+const emailOf = ({ EmailAddress: email }) =>
+  email && html`${email.slice(0, email.indexOf("@") + 1)}<wbr />${email.slice(email.indexOf("@") + 1)}`;
+
 const ifShown = (column) => (personal.shown ? [column] : []);
 
 // What is wrong, why and since when comes first, so that a narrow screen shows it without scrolling sideways.
@@ -94,6 +98,7 @@ export const memberColumns = () => [
   {
     key: "since",
     label: "Since (UTC)",
+    time: true,
     value: (one) => one.UpdatedTime ?? one.InvitedTime,
     cell: (one) => timestamp(one.UpdatedTime ?? one.InvitedTime),
   },
@@ -104,7 +109,7 @@ export const memberColumns = () => [
     value: (one) => one.Administrator,
     cell: (one) => html`<a href=${link("account", [one.Administrator])}>${one.Administrator}</a>`,
   },
-  ...ifShown({ key: "email", label: "E-mail", wide: true, value: (one) => one.EmailAddress }),
+  ...ifShown({ key: "email", label: "E-mail", wide: true, value: (one) => one.EmailAddress, cell: emailOf }),
   {
     key: "volume",
     label: "Data a day",
@@ -115,6 +120,7 @@ export const memberColumns = () => [
   {
     key: "invited",
     label: "Invited (UTC)",
+    time: true,
     value: (one) => one.InvitedTime,
     cell: (one) => timestamp(one.InvitedTime),
   },

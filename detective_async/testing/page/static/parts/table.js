@@ -7,10 +7,10 @@
 // `view`: the filter, in any form, if there is one: with another one, the rows are sorted anew even below the pointer.
 // `foot`: a last row that is not sorted, such as a sum.
 //
-// A column: `{ key, label, value(row), cell(row)?, number?, wide?, short? }`. `value` is what the rows are sorted by,
-// and what is shown where there is no `cell`. `number` aligns right; `wide` is for text of any length, and `short` for
-// names, whose lines are shorter. Without `onSort` the rows stay in the order in which they come. Nothing is shown
-// without rows: what that means is for the page to say.
+// A column: `{ key, label, value(row), cell(row)?, number?, wide?, short?, time? }`. `value` is what the rows are sorted
+// by, and what is shown where there is no `cell`. `number` aligns right; `wide` is for text of any length, `short` for
+// names, whose lines are shorter, and `time` for a date and an hour, which need not be on one line. Without `onSort` the
+// rows stay in the order in which they come. Nothing is shown without rows: what that means is for the page to say.
 
 import {
   Component,
@@ -236,10 +236,10 @@ export class Table extends Component {
 
   row(row, index) {
     const { columns, rowKey, rowClass } = this.props;
-    const cells = columns.map(({ key, label, value, cell, number: isNumber, wide, short }, place) => {
+    const cells = columns.map(({ key, label, value, cell, number: isNumber, wide, short, time }, place) => {
       const found = cell ? cell(row) : value(row);
       const content = typeof found === "number" ? number.format(found) : found;
-      const names = isNumber ? "number" : wide ? "wide" : short ? "short" : "";
+      const names = isNumber ? "number" : wide ? "wide" : short ? "short" : time ? "time" : "";
       return place
         ? html`<td key=${key} role="cell" class=${names} data-label=${label}>${content}</td>`
         : html`<th key=${key} scope="row" role="rowheader" class=${names} data-label=${label}>${content}</th>`;
