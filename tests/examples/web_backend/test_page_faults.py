@@ -252,6 +252,55 @@ async def test_a_flood_of_rows_blocks_nothing(url: str, page: Page, api: PageApi
     assert tasks[0] < 100
 
 
+@pytest.mark.parametrize(("view", "same"), [("coverage", True), ("members", False)])
+async def test_a_flood_of_failures_blocks_nothing(url: str, page: Page, api: PageApi, *, view: str, same: bool) -> None:
+    """8,000 failures in a view of rows, whether all say the same or the last one does not; no task over 100 ms."""
+    accounts = [f"{number:012}" for number in range(400)]
+    regions = [f"eu-west-{number}" for number in range(1, 21)]
+    api.answers["settings"] = value({**SETTINGS, "Accounts": accounts, "Regions": regions})
+    detail = "The security token included in the request is expired. " * 4
+    lines = [
+        {"AccountId": one, "Region": region, "Failure": {**EXPIRED, "Outcome": "failed", "detail": detail}}
+        for region in regions
+        for one in accounts
+    ]
+    if not same:
+        lines[-1]["Failure"] = {**EXPIRED, "detail": f"{detail[:-1]}!"}
+    api.answers["coverage" if view == "coverage" else "fleet/members"] = ndjson(lines)
+    async with recorded_tasks(page) as tasks:
+        await page.goto(f"{url}/#{view}")
+        group = page.locator("#coverage-causes li" if view == "coverage" else "#members-failures li")
+        await expect(group).to_contain_text("400 accounts in 20 regions")
+        await expect(group.get_by_text("for instance")).to_have_count(0 if same else 1)
+        await group.locator("summary").click()
+        await expect(group.locator("tbody tr").first).to_be_visible()
+        # The view is drawn at each of these.
+        await page.locator(f"#{view}-find").press_sequentially("3999", delay=10)
+    assert len(tasks) > 50
+    assert tasks[0] < 100
+
+
+@pytest.mark.parametrize(
+    ("title", "detail", "words"),
+    [
+        ("AccessDenied", "AccessDenied: The role does not exist", "The role does not exist"),
+        ("AccessDenied", "The role does not exist", "The role does not exist"),
+        ("AccessDeniedException", "Not authorized", "Not authorized"),
+        ("Access denied", "AccessDeniedException: Not authorized", "Access denied: Not authorized"),
+        ("AccessDenied", "", "AccessDenied"),
+        ("Access denied", "Note: of the role", "Access denied: Note: of the role"),
+    ],
+)
+async def test_a_cause_is_said_once(url: str, page: Page, api: PageApi, *, title: str, detail: str, words: str) -> None:
+    """Before what AWS says, which may repeat it."""
+    failure = {"Cause": "AccessDenied", "title": title, "detail": detail}
+    api.answers["fleet/members"] = ndjson([{"AccountId": ADMINISTRATORS[0], "Region": REGIONS[0], "Failure": failure}])
+    await page.goto(f"{url}/#members")
+    await expect(page.locator("#members-failures .group p")).to_have_text(
+        f"AccessDenied 1 account in 1 region: {words}"
+    )
+
+
 async def test_a_group_of_failures_is_asked_again(url: str, page: Page, api: PageApi) -> None:
     """By its cause, once, however often the button is clicked; the rest is not asked."""
     found = [target(one, region, error=EXPIRED) for one in ADMINISTRATORS for region in REGIONS]

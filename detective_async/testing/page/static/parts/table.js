@@ -7,10 +7,11 @@
 // `view`: the filter, in any form, if there is one: with another one, the rows are sorted anew even below the pointer.
 // `foot`: a last row that is not sorted, such as a sum.
 //
-// A column: `{ key, label, value(row), cell(row)?, number?, wide?, short?, time? }`. `value` is what the rows are sorted
-// by, and what is shown where there is no `cell`. `number` aligns right; `wide` is for text of any length, `short` for
-// names, whose lines are shorter, and `time` for a date and an hour, which need not be on one line. Without `onSort` the
-// rows stay in the order in which they come. Nothing is shown without rows: what that means is for the page to say.
+// A column: `{ key, label, value(row), cell(row)?, number?, wide?, short?, time? }`. `value` is what the rows are
+// sorted by, and what is shown where there is no `cell`. `number` aligns right; `wide` is for text of any length,
+// `short` for names, whose lines are shorter, and `time` for a date and an hour, which need not be on one line. Without
+// `onSort` the rows stay in the order in which they come. Nothing is shown without rows: what that means is for the
+// page to say.
 
 import {
   Component,
