@@ -201,6 +201,20 @@ async def test_an_unknown_account_can_be_onboarded(url: str, page: Page, api: Pa
     await expect(administrator(page)).to_be_focused()
 
 
+@pytest.mark.parametrize("other", ["on", "not asked"])
+async def test_an_account_is_called_absent_only_if_it_is_so_everywhere(
+    url: str, page: Page, api: PageApi, other: str
+) -> None:
+    """Not while it is covered elsewhere, or another region has not been asked yet."""
+    silent = {region: {"Count": 1, "AccountIds": [ADMINISTRATORS[1]]} for region in REGIONS}
+    cells = [cell(ACCOUNT, REGIONS[0], "failed", "could not be checked"), cell(ACCOUNT, REGIONS[1], other)]
+    api.answers[f"accounts/{ACCOUNT}"] = value(document(Coverage=cells, Silent=silent))
+    await page.goto(f"{url}/#account/{ACCOUNT}")
+    words = "not answered yet" if other == "not asked" else "is covered in 1 of 2 regions, and not known in 1 region"
+    await expect(page.locator("#account-verdict")).to_contain_text(words)
+    await expect(page.locator("#account-verdict")).not_to_contain_text("was not found")
+
+
 async def test_an_administrator_that_did_not_answer_is_not_called_absent(url: str, page: Page, api: PageApi) -> None:
     """It has graphs of its own, which is why it is not offered for onboarding either."""
     silent = {region: {"Count": 1, "AccountIds": [ACCOUNT]} for region in REGIONS}
