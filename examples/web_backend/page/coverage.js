@@ -150,6 +150,7 @@ export function Coverage() {
     {
       key: "account",
       label: "Account",
+      short: true,
       value: (row) => row.account,
       cell: (row) =>
         html`<a href=${link("account", [row.account])}>${row.account}</a>${
@@ -169,6 +170,7 @@ export function Coverage() {
     ...settings.Regions.map((region) => ({
       key: region,
       label: region,
+      short: true,
       value: (row) => [...STATES.keys()].indexOf(row.cells.get(region)?.State),
       cell: (row) => html`<${Cell} cell=${row.cells.get(region)} failed=${coverage.phase === "failed"} />`,
     })),

@@ -26,8 +26,18 @@ const inFull = ({ title, detail }) => `${title}${detail ? `: ${detail}` : ""}`;
 const opened = new Set();
 const trouble = new Map(); // the name of a button -> why these could not be asked again
 
+// The cause is said in front of this, and AWS's messages often begin with it: then it is left out, and so is a title
+// that says no more.
+function besides(cause, { title, detail }) {
+  const code = (text) => text.replace(/Exception$/, "");
+  const [, begin, rest] = /^(\w+): (.+)$/s.exec(detail ?? "") ?? [];
+  const message = begin && code(begin) === code(cause) ? rest : detail;
+  return message && code(title) === code(cause) ? message : inFull({ title, detail: message });
+}
+
 // What one of several says is not true of all: it may name its own account.
-const instance = ({ AccountId, Region, Failure }) => `for instance, of ${AccountId} in ${Region}: ${inFull(Failure)}`;
+const instance = (cause, { AccountId, Region, Failure }) =>
+  `for instance, of ${AccountId} in ${Region}: ${besides(cause, Failure)}`;
 
 const isSame = (targets) => targets.every(({ Failure }) => Failure.detail === targets[0].Failure.detail);
 
@@ -61,7 +71,7 @@ export const OtherFailures = ({ id, kind, causes, ask, reload }) =>
     ${causes.map(
       ({ Cause: cause, Accounts: accounts, Regions: regions, First: first }) =>
         html`<li key=${cause}><${Cause} kind=${kind} cause=${cause} accounts=${accounts} regions=${regions.length}
-          words=${accounts * regions.length > 1 ? instance(first) : inFull(first.Failure)}
+          words=${accounts * regions.length > 1 ? instance(cause, first) : besides(cause, first.Failure)}
           whose=", of other administrators" ask=${() => ask(cause, regions)} reload=${reload} /></li>`,
     )}
   </ul>`;
@@ -78,7 +88,7 @@ export function Failures({ id, kind, failures, reload, changed, ask = (cause) =>
       };
       return html`<li key=${cause}>
         <${Cause} kind=${kind} cause=${cause} accounts=${accounts.size} regions=${regions.size}
-          words=${isSame(targets) ? inFull(first) : instance(targets[0])} ask=${ask} reload=${reload} />
+          words=${isSame(targets) ? besides(cause, first) : instance(cause, targets[0])} ask=${ask} reload=${reload} />
         <details open=${opened.has(cause)} onToggle=${toggle}>
           <summary>${some(targets.length, "account and region", "accounts and regions")}</summary>
           ${

@@ -70,6 +70,10 @@ const REASONS = new Map([
 
 const reasonOf = ({ Status, DisabledReason }) => (DisabledReason ? words(DisabledReason) : (REASONS.get(Status) ?? ""));
 
+// It may break after the @, rather than in a word.
+const emailOf = ({ EmailAddress: email }) =>
+  email && html`${email.slice(0, email.indexOf("@") + 1)}<wbr />${email.slice(email.indexOf("@") + 1)}`;
+
 const ifShown = (column) => (personal.shown ? [column] : []);
 
 // What is wrong, why and since when comes first, so that a narrow screen shows it without scrolling sideways.
@@ -94,6 +98,7 @@ export const memberColumns = () => [
   {
     key: "since",
     label: "Since (UTC)",
+    time: true,
     value: (one) => one.UpdatedTime ?? one.InvitedTime,
     cell: (one) => timestamp(one.UpdatedTime ?? one.InvitedTime),
   },
@@ -104,7 +109,7 @@ export const memberColumns = () => [
     value: (one) => one.Administrator,
     cell: (one) => html`<a href=${link("account", [one.Administrator])}>${one.Administrator}</a>`,
   },
-  ...ifShown({ key: "email", label: "E-mail", wide: true, value: (one) => one.EmailAddress }),
+  ...ifShown({ key: "email", label: "E-mail", wide: true, value: (one) => one.EmailAddress, cell: emailOf }),
   {
     key: "volume",
     label: "Data a day",
@@ -115,6 +120,7 @@ export const memberColumns = () => [
   {
     key: "invited",
     label: "Invited (UTC)",
+    time: true,
     value: (one) => one.InvitedTime,
     cell: (one) => timestamp(one.InvitedTime),
   },
@@ -156,6 +162,8 @@ export function Members() {
   const accounts = some(filtered.accounts, "account");
   const shown = `${count(filtered.rows.length)} of ${some(rows.length, "membership")}, ${accounts}`;
   const columns = memberColumns();
+  const sort = sortOf("status", columns);
+  const exported = { member: isPart(part) ? part : "", status, region, sort: `${sort.down ? "-" : ""}${sort.by}` };
   return html`
     <section aria-labelledby="members-title" id="members">
       <div class="bar">
@@ -182,10 +190,10 @@ export function Members() {
       ${isKnown(members) && html`<p class="quiet" id="members-shown">${shown}${members.time ? "" : ", so far"}</p>`}
       <${Table} id="members-table" caption="Memberships, problems first" rows=${filtered.rows} rowKey=${memberKey}
         view=${key} columns=${columns}
-        rowClass=${(one) => (one.stale || members.phase === "failed" ? "old" : "")} sort=${sortOf("status", columns)}
+        rowClass=${(one) => (one.stale || members.phase === "failed" ? "old" : "")} sort=${sort}
         onSort=${adjustSort} />
       <${Exports} kind="members" failed=${members.failures.length}
-        query=${{ member: isPart(part) ? part : "", status, region }}>${isPart(part) ? "these" : allMembers}<//>
+        query=${exported}>${isPart(part) ? "these" : allMembers}<//>
     </section>
     <${Graphs} has=${finder(part)} region=${region} view=${key} />
   `;

@@ -145,13 +145,17 @@ export function Exports({
       : html`<a href=${address(`${kind}.${form}`, query)} download onClick=${get}>${label}</a>`;
   const nothing = phase === "ready" ? "nothing to export" : "nothing to export yet";
   const seconds = secondsOfFile(kind);
-  // Whatever the order of the table is.
-  const order = kind === "investigations" ? "id" : "account and region";
+  // Only the files of members have the orders of their table.
+  const order = query.sort
+    ? "in the order of the table"
+    : kind === "investigations"
+      ? "by id"
+      : "by account and region";
   const missing =
     failed > 0 &&
     html`Incomplete: ${some(failed, "account and region", "accounts and regions")} could not be checked: <a
       href=${address("failures.csv", { kind })} download onClick=${get}>CSV of these</a>`;
-  return html`<p class="exports quiet">Export ${children}, by ${order}: ${file("csv", "CSV")} ${file(
+  return html`<p class="exports quiet">Export ${children}, ${order}: ${file("csv", "CSV")} ${file(
     "ndjson",
     "NDJSON",
   )} ${isEmpty ? nothing : (MADE.get(phase) ?? "")}

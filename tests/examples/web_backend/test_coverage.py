@@ -127,6 +127,35 @@ async def test_one_account(backend: Backend) -> None:
     assert (unknown["Name"], unknown["Memberships"], len(unknown["Coverage"])) == (None, [], len(world.REGIONS))
 
 
+async def test_causes_of_an_account(backend: Backend, sim: DetectiveSimulator) -> None:
+    """Of the other administrators, the one of most failures first; each administrator is counted once."""
+    expired = Failure(403, "ExpiredTokenException", "expired")
+    for account in world.ACCOUNTS[:5]:
+        sim.inject(Fault(expired, account=account, operation="ListGraphs", count=None))
+    found = await backend.get("/api/accounts/999999999999?wait=30")
+    counts = [(cause["Cause"], cause["Accounts"], cause["Regions"]) for cause in found["Causes"]]
+    assert counts == [("ExpiredToken", 5, sorted(world.REGIONS)), ("AccessDenied", 1, sorted(world.REGIONS))]
+    own = await backend.get(f"/api/accounts/{world.ACCOUNTS[0]}?wait=30")
+    assert {line["Failure"]["Cause"] for line in own["Failures"]} == {"ExpiredToken"}
+    assert [(cause["Cause"], cause["Accounts"]) for cause in own["Causes"]] == [
+        ("ExpiredToken", 4),
+        ("AccessDenied", 1),
+    ]
+
+
+async def test_a_region_that_is_known_has_no_causes(backend: Backend, sim: DetectiveSimulator) -> None:
+    """Who did not answer about the coverage does not matter where the account is covered."""
+    await backend.ndjson("/api/fleet/members")
+    expired = Failure(403, "ExpiredTokenException", "expired")
+    for account in world.ACCOUNTS[:5]:
+        sim.inject(Fault(expired, account=account, operation="ListGraphs", count=None))
+    covered = await backend.get("/api/accounts/444455556666?wait=30")
+    assert {cell["State"] for cell in covered["Coverage"]} == {"on"}
+    assert [cause["Cause"] for cause in covered["Causes"]] == ["AccessDenied"]
+    unknown = await backend.get("/api/accounts/999999999999?wait=30")
+    assert {cause["Cause"] for cause in unknown["Causes"]} == {"ExpiredToken", "AccessDenied"}
+
+
 @pytest.mark.settings(accounts=world.ACCOUNTS[28:32])
 async def test_one_account_while_the_surveys_run(backend: Backend, sim: DetectiveSimulator) -> None:
     """What is not known yet is not asked yet; the answer does not wait for a region that hangs."""

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from support.backend import TARGETS, Backend
 from support.wire_server import until
 from web_backend import world
+from web_backend.ordering import words_key
 from web_backend.tables import COLUMNS, cell, columns_of, csv_lines
 
 from detective_async.testing import DetectiveSimulator, Fault, Latency
@@ -71,6 +72,43 @@ async def test_members(backend: Backend) -> None:
     enabled = await table(backend, "members.csv?status=ENABLED")
     assert "DETECTIVE_CORE=STARTED" in enabled[0]["Packages"]
     assert int(enabled[0]["VolumeUsageInBytes"]) > 0
+
+
+@pytest.mark.slow
+async def test_members_in_an_order_of_the_table(backend: Backend) -> None:
+    """By a column, in either direction, in both forms; what has no value is last, and another column is refused."""
+    for sort, column in (("since", "UpdatedTime"), ("administrator", "AdministratorId"), ("account", "MemberId")):
+        for sign in ("", "-"):
+            rows = await table(backend, f"members.csv?sort={sign}{sort}")
+            found = [row[column] for row in rows]
+            assert len(set(found)) > 10
+            assert found == sorted(found, reverse=bool(sign)), f"{sign}{sort}"
+    volumes = [row["VolumeUsageInBytes"] for row in await table(backend, "members.csv?sort=-volume")]
+    known = [int(volume) for volume in volumes if volume]
+    assert known == sorted(known, reverse=True)
+    assert volumes == [*map(str, known), *[""] * (len(volumes) - len(known))]
+    assert 0 < len(known) < len(volumes)
+    *lines, _, _, failure = await values(backend, "members.ndjson?sort=status")
+    assert "Failure" in failure
+    statuses = [line["Member"]["Status"] for line in lines]
+    assert list(dict.fromkeys(statuses)) == [
+        "VERIFICATION_FAILED",
+        "ACCEPTED_BUT_DISABLED",
+        "VERIFICATION_IN_PROGRESS",
+        "INVITED",
+        "ENABLED",
+    ]
+    for path in ("members.csv?sort=nosuch", "members.ndjson?sort=--account", "coverage.csv?sort=account"):
+        assert "sort" in str(await backend.get(f"{EXPORT}/{path}", 400)), path
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("payments-9", "payments-10"), ("alpha", "Beta"), ("a_b", "a-b"), ("a-b", "a1"), ("zurich", "zürichs"), ("", "a")],
+)
+def test_texts_have_the_order_that_people_expect(first: str, second: str) -> None:
+    """Whatever the case and the accents, with numbers by their value."""
+    assert words_key(first) < words_key(second)
 
 
 @pytest.mark.slow

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import csv
+import io
 import re
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -534,3 +536,30 @@ async def test_the_page_is_accessible(url: str, page: Page) -> None:
     await expect(page.locator("#investigations-shown")).to_contain_text("investigations")
     assert len(urls) > 8
     assert [one for one in urls if not one.startswith(url) or "@" in one] == []
+
+
+async def test_a_file_has_the_order_of_the_table(page: Page, url: str) -> None:
+    """Of every column and in both directions, with names and e-mail addresses, and where rows do not differ."""
+    await page.goto(f"{url}/#members?find=3000000001&region={world.REGIONS[0]}")
+    await page.get_by_role("button", name="Show names and e-mail addresses").click()
+    await page.get_by_label("with names and e-mail addresses").check()
+    await expect(page.locator("#members-freshness")).to_contain_text("As of")
+    await expect(page.locator("#members-table")).to_contain_text("@example.com")
+    # On paper, all rows are in the document.
+    await page.emulate_media(media="print")
+    headings = page.locator("#members-table thead th")
+    link = page.locator("#members .exports a", has_text="CSV").first
+    for heading in await headings.all():
+        for direction in ("ascending", "descending"):
+            if await heading.get_attribute("aria-sort") != direction:
+                await heading.locator("button").dispatch_event("click")
+            await expect(heading).to_have_attribute("aria-sort", direction)
+            shown = await page.locator("#members-table tbody tr").evaluate_all(
+                """rows => rows.map((row) => ["Account", "Region", "Administrator"].map(
+                  (label) => row.querySelector(`[data-label="${label}"]`).textContent))"""
+            )
+            assert len(shown) > 60
+            response = await page.request.get(f"{url}/{await link.get_attribute('href')}")
+            rows = csv.DictReader(io.StringIO((await response.body()).decode("utf-8-sig")))
+            exported = [[row["MemberId"], row["Region"], row["AdministratorId"]] for row in rows]
+            assert exported == shown, (await heading.inner_text(), direction)

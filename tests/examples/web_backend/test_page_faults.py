@@ -252,6 +252,55 @@ async def test_a_flood_of_rows_blocks_nothing(url: str, page: Page, api: PageApi
     assert tasks[0] < 100
 
 
+@pytest.mark.parametrize(("view", "same"), [("coverage", True), ("members", False)])
+async def test_a_flood_of_failures_blocks_nothing(url: str, page: Page, api: PageApi, *, view: str, same: bool) -> None:
+    """8,000 failures in a view of rows, whether all say the same or the last one does not; no task over 100 ms."""
+    accounts = [f"{number:012}" for number in range(400)]
+    regions = [f"eu-west-{number}" for number in range(1, 21)]
+    api.answers["settings"] = value({**SETTINGS, "Accounts": accounts, "Regions": regions})
+    detail = "The security token included in the request is expired. " * 4
+    lines = [
+        {"AccountId": one, "Region": region, "Failure": {**EXPIRED, "Outcome": "failed", "detail": detail}}
+        for region in regions
+        for one in accounts
+    ]
+    if not same:
+        lines[-1]["Failure"] = {**EXPIRED, "detail": f"{detail[:-1]}!"}
+    api.answers["coverage" if view == "coverage" else "fleet/members"] = ndjson(lines)
+    async with recorded_tasks(page) as tasks:
+        await page.goto(f"{url}/#{view}")
+        group = page.locator("#coverage-causes li" if view == "coverage" else "#members-failures li")
+        await expect(group).to_contain_text("400 accounts in 20 regions")
+        await expect(group.get_by_text("for instance")).to_have_count(0 if same else 1)
+        await group.locator("summary").click()
+        await expect(group.locator("tbody tr").first).to_be_visible()
+        # The view is drawn at each of these.
+        await page.locator(f"#{view}-find").press_sequentially("3999", delay=10)
+    assert len(tasks) > 50
+    assert tasks[0] < 100
+
+
+@pytest.mark.parametrize(
+    ("title", "detail", "words"),
+    [
+        ("AccessDenied", "AccessDenied: The role does not exist", "The role does not exist"),
+        ("AccessDenied", "The role does not exist", "The role does not exist"),
+        ("AccessDeniedException", "Not authorized", "Not authorized"),
+        ("Access denied", "AccessDeniedException: Not authorized", "Access denied: Not authorized"),
+        ("AccessDenied", "", "AccessDenied"),
+        ("Access denied", "Note: of the role", "Access denied: Note: of the role"),
+    ],
+)
+async def test_a_cause_is_said_once(url: str, page: Page, api: PageApi, *, title: str, detail: str, words: str) -> None:
+    """Before what AWS says, which may repeat it."""
+    failure = {"Cause": "AccessDenied", "title": title, "detail": detail}
+    api.answers["fleet/members"] = ndjson([{"AccountId": ADMINISTRATORS[0], "Region": REGIONS[0], "Failure": failure}])
+    await page.goto(f"{url}/#members")
+    await expect(page.locator("#members-failures .group p")).to_have_text(
+        f"AccessDenied 1 account in 1 region: {words}"
+    )
+
+
 async def test_a_group_of_failures_is_asked_again(url: str, page: Page, api: PageApi) -> None:
     """By its cause, once, however often the button is clicked; the rest is not asked."""
     found = [target(one, region, error=EXPIRED) for one in ADMINISTRATORS for region in REGIONS]
@@ -495,8 +544,16 @@ async def test_names_and_addresses_are_shown_if_asked_for(url: str, page: Page, 
 
 @pytest.mark.parametrize("width", [1024, 1440])
 async def test_what_is_wrong_is_seen_without_scrolling_sideways(url: str, page: Page, api: PageApi, width: int) -> None:
-    """Status, reason and since when are in sight, however long the names and e-mail addresses are."""
-    line = member(ADMINISTRATORS[0], "ap-southeast-2", 1, "VERIFICATION_FAILED", EmailAddress=f"{'x' * 52}@example.com")
+    """Status, reason, since when and whose graph are in sight, however long names and addresses are; at best, all is.
+
+    An e-mail address breaks after its @, and in no word that fits.
+    """
+    line = member(
+        ADMINISTRATORS[0], "ap-southeast-2", 1, "VERIFICATION_FAILED", EmailAddress=f"operations@{'x' * 52}.example"
+    )
+    line["Member"]["DatasourcePackageIngestStates"] = dict.fromkeys(
+        ("DETECTIVE_CORE", "EKS_AUDIT", "ASFF_SECURITYHUB_FINDING"), "STOPPED"
+    )
     api.answers |= {
         "settings": value({**SETTINGS, "Names": {f"{1:012}": "payments " * 5}}),
         "fleet/members": ndjson([line]),
@@ -504,13 +561,45 @@ async def test_what_is_wrong_is_seen_without_scrolling_sideways(url: str, page: 
     await page.set_viewport_size({"width": width, "height": 800})
     await page.goto(f"{url}/#members")
     await page.get_by_role("button", name="Show names and e-mail addresses").click()
-    await expect(page.locator("#members-table")).to_contain_text("@example.com")
+    await expect(page.locator("#members-table")).to_contain_text(".example")
     box = await page.locator(".box", has=page.locator("#members-table")).bounding_box()
     assert box
-    for label in ("Account", "Name", "Status", "Reason", "Since (UTC)"):
+    wanted = ["Account", "Name", "Status", "Reason", "Since (UTC)", "Region", "Administrator"]
+    if width == 1440:
+        wanted += ["E-mail", "Data a day", "Invited (UTC)", "Packages"]
+    for label in wanted:
         cell = await page.locator(f"#members-table [data-label='{label}']").bounding_box()
         assert cell
         assert cell["x"] + cell["width"] <= box["x"] + box["width"], label
+    first_line = """cell => {
+      const text = document.createRange();
+      text.selectNodeContents(cell.firstChild);
+      return text.getClientRects().length;
+    }"""
+    assert await page.locator("#members-table [data-label='E-mail']").evaluate(first_line) == 1
+
+
+@pytest.mark.parametrize("width", [1024, 1440])
+async def test_a_matrix_with_names_is_seen_without_scrolling_sideways(
+    url: str, page: Page, api: PageApi, width: int
+) -> None:
+    """Of three regions, with reasons of several words; the id of an account stays whole."""
+    regions = ["eu-west-1", "us-east-1", "ap-southeast-2"]
+    found = [cell("444455556666", region, "off", "verification in progress") for region in regions]
+    names = {"444455556666": "payments-production-archive-of-the-former-group"}
+    api.answers |= {
+        "settings": value({**SETTINGS, "Regions": regions, "Names": names}),
+        "coverage": ndjson(found),
+    }
+    await page.set_viewport_size({"width": width, "height": 800})
+    await page.goto(f"{url}/#members")
+    await page.get_by_role("button", name="Show names and e-mail addresses").click()
+    await page.goto(f"{url}/#coverage")
+    account = page.locator("#coverage-table tbody th", has_text="444455556666")
+    await expect(account).to_contain_text("payments")
+    table = page.locator("#coverage-table")
+    assert await table.evaluate("table => table.offsetWidth <= table.closest('.box').clientWidth")
+    assert await account.locator("a").evaluate("link => link.getClientRects().length") == 1
 
 
 async def test_on_a_phone_only_the_page_scrolls(url: str, page: Page, api: PageApi) -> None:
@@ -523,7 +612,7 @@ async def test_on_a_phone_only_the_page_scrolls(url: str, page: Page, api: PageA
     box = page.locator(".box", has=page.locator("#members-table"))
     assert await box.evaluate("box => box.scrollHeight === box.clientHeight")
     await page.evaluate("scrollTo(0, document.documentElement.scrollHeight / 2)")
-    await page.wait_for_function("document.elementFromPoint(195, 400)?.closest('tr')?.dataset.index > 400")
+    await page.wait_for_function("() => document.elementFromPoint(195, 400)?.closest('tr')?.dataset.index > 400")
     assert await rows.count() < 60
     await page.evaluate("scrollTo(0, 0)")
     await page.get_by_role("button", name="Skip this table: Memberships, problems first").click()
@@ -535,6 +624,34 @@ async def test_on_a_phone_only_the_page_scrolls(url: str, page: Page, api: PageA
     await page.set_viewport_size({"width": 1024, "height": 800})
     await expect(rows.first).to_contain_text(f"{0:012}")
     assert await box.evaluate("box => box.scrollHeight > box.clientHeight")
+
+
+@pytest.mark.parametrize("words", [10, 30, 100])
+async def test_the_end_of_a_table_is_reached(url: str, page: Page, api: PageApi, words: int) -> None:
+    """However high its rows are, on a slow phone, and right after the reader has scrolled; then the reader scrolls."""
+    api.answers |= {
+        "settings": value({**SETTINGS, "Names": {f"{number:012}": "payments " * words for number in range(1000)}}),
+        "fleet/members": ndjson([member(ADMINISTRATORS[0], REGIONS[0], number) for number in range(1000)]),
+    }
+    await page.set_viewport_size({"width": 390, "height": 800})
+    await page.goto(f"{url}/#members?sort=account")
+    await page.get_by_role("button", name="Show names and e-mail addresses").click()
+    devtools = await page.context.new_cdp_session(page)
+    await devtools.send("Emulation.setCPUThrottlingRate", {"rate": 3})
+    rows = page.locator("#members-table tbody tr:not(.gap)")
+    for place in (0.2, 0.35, 0.5, 0.65, 0.8):
+        # Anew, so that no row has been measured.
+        await page.reload()
+        await expect(rows.first).to_contain_text(f"{0:012}")
+        for part in (place, 0):
+            await page.evaluate(f"scrollTo(0, document.documentElement.scrollHeight * {part})")
+        await page.evaluate("document.querySelector('#members .near + p button').click()")
+        await expect(rows.last).to_have_attribute("data-index", "999")
+        await expect(page.locator("#members .exports")).to_be_in_viewport()
+    await page.mouse.wheel(0, -5000)
+    await expect(page.locator("#members .exports")).not_to_be_in_viewport()
+    await page.wait_for_timeout(300)
+    await expect(page.locator("#members .exports")).not_to_be_in_viewport()
 
 
 async def test_ids_are_printed_whole(url: str, page: Page, api: PageApi) -> None:
@@ -746,9 +863,9 @@ async def test_files_have_names_only_if_asked_for(url: str, page: Page, api: Pag
     api.answers["coverage"] = ndjson([cell("1" * 12, "eu-west-1", "on")])
     await page.goto(f"{url}/#members")
     links = page.locator("#members .exports").get_by_role("link")
-    await expect(links.first).to_have_attribute("href", "api/export/members.csv")
+    await expect(links.first).to_have_attribute("href", "api/export/members.csv?sort=status")
     await page.get_by_label("with names and e-mail addresses").check()
-    await expect(links.first).to_have_attribute("href", "api/export/members.csv?names=true&emails=true")
+    await expect(links.first).to_have_attribute("href", "api/export/members.csv?sort=status&names=true&emails=true")
     await page.get_by_role("link", name="Coverage").click()
     links = page.locator(".exports").get_by_role("link")
     await expect(links.first).to_have_attribute("href", "api/export/coverage.csv")

@@ -204,7 +204,7 @@ async def test_a_file_that_fails_or_takes_long_says_so(url: str, page: Page, api
     await csv.click()
     await expect(section).to_contain_text(re.compile(r"The file is being made, for [1-9] s"))
     await csv.click()
-    assert api.requests.count("GET export/members.csv") == 1
+    assert api.requests.count("GET export/members.csv?sort=status") == 1
     await page.reload()
     api.answers["export/members.csv"] = problem(500, "Internal Server Error")
     await csv.click()

@@ -201,6 +201,20 @@ async def test_an_unknown_account_can_be_onboarded(url: str, page: Page, api: Pa
     await expect(administrator(page)).to_be_focused()
 
 
+@pytest.mark.parametrize("other", ["on", "not asked"])
+async def test_an_account_is_called_absent_only_if_it_is_so_everywhere(
+    url: str, page: Page, api: PageApi, other: str
+) -> None:
+    """Not while it is covered elsewhere, or another region has not been asked yet."""
+    silent = {region: {"Count": 1, "AccountIds": [ADMINISTRATORS[1]]} for region in REGIONS}
+    cells = [cell(ACCOUNT, REGIONS[0], "failed", "could not be checked"), cell(ACCOUNT, REGIONS[1], other)]
+    api.answers[f"accounts/{ACCOUNT}"] = value(document(Coverage=cells, Silent=silent))
+    await page.goto(f"{url}/#account/{ACCOUNT}")
+    words = "not answered yet" if other == "not asked" else "is covered in 1 of 2 regions, and not known in 1 region"
+    await expect(page.locator("#account-verdict")).to_contain_text(words)
+    await expect(page.locator("#account-verdict")).not_to_contain_text("was not found")
+
+
 async def test_an_administrator_that_did_not_answer_is_not_called_absent(url: str, page: Page, api: PageApi) -> None:
     """It has graphs of its own, which is why it is not offered for onboarding either."""
     silent = {region: {"Count": 1, "AccountIds": [ACCOUNT]} for region in REGIONS}
@@ -642,7 +656,7 @@ async def test_a_file_that_is_incomplete_says_so(url: str, page: Page, api: Page
     exports = page.locator("#members .exports")
     await expect(exports).to_contain_text("Incomplete: 1 account and region could not be checked")
     links = await exports.get_by_role("link").evaluate_all("all => all.map((one) => one.getAttribute('href'))")
-    query = "?member=30000000&status=INVITED"
+    query = "?member=30000000&status=INVITED&sort=status"
     assert links == [
         f"api/export/members.csv{query}",
         f"api/export/members.ndjson{query}",
@@ -1395,9 +1409,9 @@ async def test_a_filter_says_what_it_finds(url: str, page: Page, api: PageApi, v
 
 @pytest.mark.usefixtures("api")
 async def test_a_file_says_its_order(url: str, page: Page) -> None:
-    """It is not that of the table."""
+    """Only the files of members have that of their table."""
     await page.goto(f"{url}/#members?sort=-since")
-    await expect(page.locator("#members .exports")).to_contain_text("Export these, by account and region: CSV")
+    await expect(page.locator("#members .exports")).to_contain_text("Export these, in the order of the table: CSV")
     await page.goto(f"{url}/#investigations")
     await expect(page.locator("#investigations .exports")).to_contain_text("Export these, by id: CSV")
 

@@ -7,10 +7,11 @@
 // `view`: the filter, in any form, if there is one: with another one, the rows are sorted anew even below the pointer.
 // `foot`: a last row that is not sorted, such as a sum.
 //
-// A column: `{ key, label, value(row), cell(row)?, number?, wide?, short? }`. `value` is what the rows are sorted by,
-// and what is shown where there is no `cell`. `number` aligns right; `wide` is for text of any length, and `short` for
-// names, whose lines are shorter. Without `onSort` the rows stay in the order in which they come. Nothing is shown
-// without rows: what that means is for the page to say.
+// A column: `{ key, label, value(row), cell(row)?, number?, wide?, short?, time? }`. `value` is what the rows are
+// sorted by, and what is shown where there is no `cell`. `number` aligns right; `wide` is for text of any length,
+// `short` for names, whose lines are shorter, and `time` for a date and an hour, which need not be on one line. Without
+// `onSort` the rows stay in the order in which they come. Nothing is shown without rows: what that means is for the
+// page to say.
 
 import {
   Component,
@@ -29,6 +30,7 @@ const FEW = 60; // up to this many rows, all of them are in the document
 const CELLS = 480; // and fewer, if there are many columns: what is drawn at once has a limit
 const HEIGHT = 34; // pixels of a row before it was measured
 const LINE = 24; // the same of a cell on a phone, where rows are cards
+const QUIET = 10; // frames in which nothing moved, after which nothing will
 const PHONE = "(max-width: 40rem)";
 const order = new Intl.Collator("en", { numeric: true }).compare;
 const number = new Intl.NumberFormat("en");
@@ -235,10 +237,10 @@ export class Table extends Component {
 
   row(row, index) {
     const { columns, rowKey, rowClass } = this.props;
-    const cells = columns.map(({ key, label, value, cell, number: isNumber, wide, short }, place) => {
+    const cells = columns.map(({ key, label, value, cell, number: isNumber, wide, short, time }, place) => {
       const found = cell ? cell(row) : value(row);
       const content = typeof found === "number" ? number.format(found) : found;
-      const names = isNumber ? "number" : wide ? "wide" : short ? "short" : "";
+      const names = isNumber ? "number" : wide ? "wide" : short ? "short" : time ? "time" : "";
       return place
         ? html`<td key=${key} role="cell" class=${names} data-label=${label}>${content}</td>`
         : html`<th key=${key} scope="row" role="rowheader" class=${names} data-label=${label}>${content}</th>`;
@@ -247,9 +249,26 @@ export class Table extends Component {
       aria-rowindex=${index + 2} ref=${row === this.props.foot ? null : this.measure}>${cells}</tr>`;
   }
 
+  // Rows are measured on the way, which moves the end: it is reached when nothing has moved for some frames. A reader
+  // who does something else meanwhile is not taken back.
   skip = () => {
-    this.virtual.scrollToIndex(this.rows.length - 1, { align: "start" });
     this.end.current.focus({ preventScroll: true });
+    const reader = new AbortController();
+    for (const name of ["wheel", "touchmove", "pointerdown", "keydown"]) {
+      window.addEventListener(name, () => reader.abort(), { signal: reader.signal, passive: true });
+    }
+    let quiet = 0;
+    let before;
+    const approach = () => {
+      if (reader.signal.aborted || !this.end.current) return;
+      this.end.current.scrollIntoView({ block: "center" });
+      const place = `${window.scrollY} ${document.documentElement.scrollHeight}`;
+      quiet = place === before && !this.virtual.isScrolling ? quiet + 1 : 0;
+      before = place;
+      if (quiet < QUIET) requestAnimationFrame(approach);
+      else reader.abort();
+    };
+    approach();
   };
 
   // Said where not all rows are in the document: the browser's own search finds only those. On a phone, what follows
