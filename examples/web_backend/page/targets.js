@@ -93,7 +93,7 @@ export function Targets({ totals }) {
     <${Table} id="targets" caption="Memberships by status, account and region" rows=${filtered.rows}
       rowKey=${(one) => `${one.AccountId} ${one.Region}`} view=${key}
       columns=${columns} sort=${sortOf("account", columns)} onSort=${adjustSort} />
-    <${Exports} kind="members" query=${{ region }} phase=${fleet.phase} rows=${memberships}
+    <${Exports} kind="members" query=${{ region }} phase=${fleet.phase} old=${0} rows=${memberships}
       failed=${failures}>${region ? `all members in ${region}` : "all members"}<//> <${Exports} kind="failures"
       query=${{}} phase=${fleet.phase} rows=${failures}>all failures<//>
   </section>`;

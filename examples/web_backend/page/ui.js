@@ -123,13 +123,15 @@ const MADE = new Map([
 ]);
 
 // `failed`: how many accounts and regions could not be read, and are missing in the file.
-// `phase` and `rows`: what is known of the rows, and how many there are, if not what the kind's Dataset says.
+// `phase`, `old` and `rows`: what is known of the rows, how many are older, as there is no newer answer, and how many a
+// file has, if not what the kind's Dataset says. The older ones are not in it.
 export function Exports({
   kind,
   query = {},
   failed = 0,
   phase = sourceOf(kind).phase,
-  rows = sourceOf(kind).rows.length,
+  old = sourceOf(kind).rows.filter((row) => row.stale).length,
+  rows = sourceOf(kind).rows.length - old,
   children,
 }) {
   const personal = named.has(kind) ? { names: "true", ...(kind === "members" && { emails: "true" }) } : {};
@@ -143,7 +145,13 @@ export function Exports({
     isEmpty
       ? html`<a class="unknown" role="link" aria-disabled="true">${label}</a>`
       : html`<a href=${address(`${kind}.${form}`, query)} download onClick=${get}>${label}</a>`;
-  const nothing = phase === "ready" ? "nothing to export" : "nothing to export yet";
+  const nothing =
+    phase !== "ready"
+      ? "nothing to export yet"
+      : old > 0
+        ? "nothing to export: all rows are older than the latest answer"
+        : "nothing to export";
+  const without = !isEmpty && old > 0 && html`Without ${some(old, "older row", "older rows")}.`;
   const seconds = secondsOfFile(kind);
   // Only the files of members have the orders of their table.
   const order = query.sort
@@ -158,7 +166,7 @@ export function Exports({
   return html`<p class="exports quiet">Export ${children}, ${order}: ${file("csv", "CSV")} ${file(
     "ndjson",
     "NDJSON",
-  )} ${isEmpty ? nothing : (MADE.get(phase) ?? "")}
+  )} ${isEmpty ? nothing : (MADE.get(phase) ?? "")} ${without}
     <label><input type="checkbox" checked=${named.has(kind)}
       onChange=${(event) => nameFiles(kind, event.target.checked)} /> with
         names${kind === "members" && " and e-mail addresses"}</label> ${missing}</p>

@@ -674,6 +674,29 @@ async def test_a_file_that_is_incomplete_says_so(url: str, page: Page, api: Page
     assert answers == [[200, "attachment"]] * 3
 
 
+async def test_older_rows_are_in_no_file(url: str, page: Page, api: PageApi) -> None:
+    """Rows that stay where there is no newer answer are shown, and a file has only what was answered."""
+    lines = [member(ADMINISTRATORS[n], REGIONS[0], 300000000001 + n) for n in range(2)]
+    failed = [
+        {"AccountId": ADMINISTRATORS[n], "Region": REGIONS[0], "Failure": {"Outcome": "failed", **DENIED}}
+        for n in range(2)
+    ]
+    api.answers["fleet/members"] = ndjson(lines)
+    await page.goto(f"{url}/#members")
+    exports = page.locator("#members .exports")
+    await expect(exports.get_by_role("link", name="CSV").first).to_have_attribute("href", re.compile("members.csv"))
+    await expect(exports).not_to_contain_text("older")
+    refresh = page.locator("#members").get_by_role("button", name="Refresh").first
+    api.answers["fleet/members"] = ndjson([lines[0], failed[1]])
+    await refresh.click()
+    await expect(exports).to_contain_text("Without 1 older row.")
+    api.answers["fleet/members"] = ndjson(failed)
+    await refresh.click()
+    await expect(exports).to_contain_text("nothing to export: all rows are older than the latest answer")
+    await expect(page.locator("#members-table tbody tr.old")).to_have_count(2)
+    await expect(exports.get_by_role("link", name="CSV", exact=True)).to_be_disabled()
+
+
 async def test_what_is_not_near_the_screen_is_found_by_filters(url: str, page: Page, api: PageApi) -> None:
     """Long lists say that the browser's own search is not enough; names and addresses are found once they are shown."""
     lines = [
