@@ -214,7 +214,6 @@ class RegionRun:
                     if not self._refusals.may_pass(error) or not await wait.pause():
                         raise
                     continue
-                self._refusals.clear_reads()
                 if found is None and self.arn is None and (first := first_step(graph)) is not None:
                     # The action was taken out of the plan.
                     raise not_planned(first.kind)

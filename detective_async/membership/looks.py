@@ -1,11 +1,13 @@
 """Which looks and refusals are believed, as what is new is not seen everywhere at once; what is known of an account."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from attrs import define, field
 
 from detective_async.api.models.members import MemberDetail
 from detective_async.api.sts import GET_CALLER_IDENTITY
+from detective_async.client import polling
 from detective_async.errors import DetectiveError
 from detective_async.membership.decisions import membership_time
 from detective_async.membership.execution import is_denial, is_read
@@ -13,6 +15,8 @@ from detective_async.settings.clock import Clock
 
 #: Seconds for which a state may contradict what was done or planned, because it is not seen everywhere yet.
 SETTLING = 15.0
+#: Seconds until a change that AWS has refused is tried again the first time.
+_FIRST_PAUSE = 1.0
 #: How many looks must show it, at least.
 _LOOKS = 3
 #: By how much the times of a membership may differ between operations. It is not known whether AWS rounds them alike.
@@ -76,6 +80,10 @@ class Refusals:
         # Whose keys there are is read only before a change.
         is_of_read = is_read(error) and getattr(error, "operation", None) != GET_CALLER_IDENTITY.name
         return (self._of_reads if is_of_read else self._of_changes).lasts()
+
+    def pauses(self) -> Iterator[float]:
+        """Return seconds between attempts of a change: each refusal is an error in the account's CloudTrail."""
+        return polling.pauses(self._clock, first=_FIRST_PAUSE)
 
     def clear_reads(self) -> None:
         """Record a read that has succeeded."""

@@ -142,9 +142,11 @@ class AccountState:
     _changed_at: float | None = None
     _pauses: Iterator[float] | None = None
     _refusals: Refusals = field(init=False)
+    _pauses_of_refusals: Iterator[float] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._refusals = Refusals(self.execution.clock)
+        self._pauses_of_refusals = self._refusals.pauses()
 
     @property
     def status(self) -> MemberStatus | None:
@@ -231,8 +233,11 @@ class AccountState:
 
     def fail(self, kind: ActionKind, error: DetectiveError) -> None:
         """Record an error; the state is looked at before the next decision."""
-        may_pass = self.execution.is_transient(error) or self._refusals.may_pass(error)
-        retry_at = self._next_attempt() if may_pass else None
+        retry_at = None
+        if self.execution.is_transient(error):
+            retry_at = self._next_attempt()
+        elif self._refusals.may_pass(error):
+            retry_at = self._now + next(self._pauses_of_refusals)
         # What an earlier request without a response has done may be seen later.
         until = self._now + SETTLING if kind in self.maybe_done else 0.0
         self.failure = Failure(kind, reason_of(error), error_text(error), error, retry_at, until)
@@ -278,11 +283,7 @@ class AccountState:
             if isinstance(decision, Do) and (kind := needed(decision.kind, self.planned)) not in self.planned:
                 self._end_unplanned(kind, f"{problem}: ")
                 return
-        error: Exception | None = look_error
-        text = None if error is None else error_text(error)
-        if self.failure is not None:
-            text, error = self.failure.text, self.failure.error
-            reason = self.failure.reason_at_end(reason)
+        text, reason, error = self._last_failure(reason, look_error)
         done = f"{str(self.done[-1])!r} was done" if self.done and not self._half_done and text is None else ""
         if known.missing.is_seen and (self.desired is None or not self._was_seen):
             seen = f"the account was not among the members, which is believed after {SETTLING:g} s"
@@ -380,6 +381,17 @@ class AccountState:
         if is_wanted:
             self.end()
         return is_wanted
+
+    def _last_failure(
+        self, reason: Reason, look_error: DetectiveError | None
+    ) -> tuple[str | None, Reason, Exception | None]:
+        """Return what has kept it so far, an action or looking at the members, and with it the reason of its end."""
+        if self.failure is not None:
+            return self.failure.text, self.failure.reason_at_end(reason), self.failure.error
+        if look_error is None:
+            return None, reason, None
+        is_lasting = reason is Reason.TIMED_OUT and is_denial(look_error)
+        return error_text(look_error), reason_of(look_error) if is_lasting else reason, look_error
 
     def _next_attempt(self) -> float:
         if self._pauses is None:

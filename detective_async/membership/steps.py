@@ -15,7 +15,6 @@ from detective_async.api.models.exceptions import (
     ResourceNotFoundException,
     ValidationException,
 )
-from detective_async.client import polling
 from detective_async.client.polling import Wait
 from detective_async.errors import DetectiveError
 from detective_async.membership.actions import ActionKind, Reason
@@ -31,8 +30,6 @@ from detective_async.membership.looks import SETTLING, Contradiction, Refusals
 
 #: What AWS says where a delegation has to wait: as Audit Manager does, a sister service, and of a graph.
 _BUSY = re.compile(r"try again|conflict|being deleted", re.IGNORECASE)
-#: Seconds until a change that AWS has refused is tried again the first time.
-_FIRST_PAUSE_AFTER_REFUSAL = 1.0
 #: The package that every graph has, and that is part of each list of packages that is sent.
 _CORE_PACKAGE = DatasourcePackage.DETECTIVE_CORE
 
@@ -55,8 +52,7 @@ class Step(ABC):
         self.desired = graph.desired
         self.client = graph.client
         self.refusals = Refusals(graph.execution.clock)
-        # Each refusal is an error in the account's CloudTrail.
-        self._pauses = polling.pauses(self.execution.clock, first=_FIRST_PAUSE_AFTER_REFUSAL)
+        self._pauses = self.refusals.pauses()
 
     @abstractmethod
     async def missing(self) -> Sequence[str]:
@@ -95,6 +91,7 @@ class Step(ABC):
         if self.kind in self.graph.maybe_done:
             self.graph.maybe_done.remove(self.kind)
         self.graph.done.append(self.kind)
+        self.refusals.clear()
 
     def note_unknown(self) -> None:
         """Note in the graph's report that nobody knows whether the action was carried out."""
@@ -107,14 +104,11 @@ class Step(ABC):
             DetectiveError: the error, if it does not pass.
         """
         if not self.is_transient(error):
-            self.forget_failures()
+            # It ends with the error, which says what has kept it from ending, too.
+            for key in (self.kind, self.reading):
+                self.graph.failures.pop(key, None)
             raise error
         self.graph.failures[self.reading if is_read(error) else self.kind] = error
-
-    def forget_failures(self) -> None:
-        """Forget what has kept it from ending, as it ends with an error that says that."""
-        for key in (self.kind, self.reading):
-            self.graph.failures.pop(key, None)
 
     def is_transient(self, error: DetectiveError) -> bool:
         """Record an error, and return whether it is worth trying again after it."""
@@ -440,7 +434,6 @@ async def carry_out(step: Step, wait: Wait) -> None:
                 continue
         except StoppedError as error:
             if refuted.lasts():
-                step.forget_failures()
                 raise
             failures[step.reading] = error
         except DetectiveError as error:

@@ -331,7 +331,9 @@ class _Deletion:
         """Delete the graph, again after transient errors, and record the result."""
         execution, region = self.execution, self.graph.region
         client, wait = execution.client_in(region), execution.wait.part()
+        pauses = self._refusals.pauses()
         while True:
+            shortest = 0.0
             try:
                 if await self._try(client):
                     return
@@ -342,9 +344,11 @@ class _Deletion:
                 return
             except DetectiveError as error:
                 self._fail(error)
-                if not execution.is_transient(error) and not self._refusals.may_pass(error):
-                    return
-            if not await wait.pause():
+                if not execution.is_transient(error):
+                    if not self._refusals.may_pass(error):
+                        return
+                    shortest = next(pauses)
+            if not await wait.pause(shortest=shortest):
                 return
 
     async def _try(self, client: DetectiveClient) -> bool:

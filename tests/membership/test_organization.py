@@ -561,6 +561,20 @@ async def test_a_delegation_that_is_denied_everywhere(
     assert [asked[region] for region in regions[1:]] == [1, 1, 1]
 
 
+@in_virtual_time
+async def test_denials_of_two_regions() -> None:
+    """After the delegation has succeeded in one, those of the other have their own time."""
+    async with empty_in_loop_time() as (sim, client):
+        sim.organization(MANAGEMENT, [ADMINISTRATOR, ONE, TWO, THREE])
+        sim.set_delegation_delay(40)
+        members = ByOrganization(management_credentials=sim.account(MANAGEMENT), administrator_id=ADMINISTRATOR)
+        plan = await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE], members=members)
+        for region in (REGION, ELSEWHERE):
+            sim.inject(Fault(DENIED, "EnableOrganizationAdminAccount", region=region, count=3))
+        report = await plan.apply()
+    assert report.ok, str(report)
+
+
 async def test_organization_accounts_on_their_way(
     sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any]
 ) -> None:

@@ -138,6 +138,53 @@ async def test_a_denial_that_passes(
     assert report.ok, str(report)
 
 
+@pytest.mark.parametrize(
+    ("read", "change"), [("ListTagsForResource", "TagResource"), ("ListMembers", "AcceptInvitation")]
+)
+@in_virtual_time
+async def test_denials_with_other_answers_between(read: str, change: str) -> None:
+    """They are counted anew after a read that succeeds."""
+    async with in_loop_time(member(ONE, "INVITED")) as (sim, client):
+        plan = await plan_membership(client, WANTED[:1], regions=[REGION], members=accepting(sim), tags={"a": "b"})
+        application = asyncio.create_task(plan.apply())
+        for _ in range(3):
+            sim.inject(Fault(Throttle(), change, count=None))
+            sim.inject(Fault(DENIED, read, count=None))
+            await asyncio.sleep(12)
+            sim.clear_faults()
+            sim.inject(Fault(Throttle(), change, count=None))
+            await asyncio.sleep(8)
+        sim.clear_faults()
+        report = await application
+    assert report.ok, str(report)
+
+
+@in_virtual_time
+async def test_denials_of_two_actions() -> None:
+    """The second action of an account has its own time, after the first one has succeeded."""
+    async with empty_in_loop_time() as (sim, client):
+        sim.set_verification_delay(60)
+        plan = await plan_membership(client, WANTED[:1], regions=[REGION], members=accepting(sim))
+        sim.inject(Fault(DENIED, "CreateMembers", count=3))
+        sim.inject(Fault(DENIED, "AcceptInvitation", count=3))
+        report = await plan.apply()
+    assert report.ok, str(report)
+
+
+@in_virtual_time
+async def test_keys_that_sts_does_not_know() -> None:
+    """They end a region whose graph would be made as soon as that is believed."""
+    async with empty_in_loop_time() as (sim, original):
+        client = original.with_options(credentials=evolve(sim.account(ADMINISTRATOR), account_id=None))
+        plan = await plan_membership(client, WANTED[:1], regions=[REGION])
+        sim.inject(Fault(Failure(403, "InvalidClientTokenId", "unknown"), "GetCallerIdentity", count=None))
+        application = asyncio.create_task(plan.apply())
+        await asyncio.sleep(60)
+        assert application.done()
+    (region,) = (await application).regions
+    assert region.reason is Reason.UNKNOWN_KEYS
+
+
 async def test_a_denial_at_the_deadline(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """Before it is believed, it is the reason all the same."""
     load_world(sim, graph(member(ONE, "INVITED")))
@@ -146,6 +193,23 @@ async def test_a_denial_at_the_deadline(sim: DetectiveSimulator, client: Detecti
         sim.inject(Fault(DENIED, operation, count=None))
     report = await plan.apply(timeout=10)
     assert [one.reason for one in (*report.regions, *report.rows)] == [Reason.ACCESS_DENIED] * 2
+    sim.inject(Fault(DENIED, "ListMembers", count=None))
+    report = await plan.apply(timeout=10)
+    assert [row.reason for row in report.rows] == [Reason.ACCESS_DENIED]
+
+
+@in_virtual_time
+async def test_denied_changes_are_not_repeated_often() -> None:
+    """Each of them is an error in the account's CloudTrail."""
+    async with in_loop_time(member(ONE, "INVITED")) as (sim, client):
+        plan = await plan_membership(client, WANTED[:2], regions=[REGION], members=accepting(sim), tags={"a": "b"})
+        sim.inject(Fault(DENIED, count=None, operation="TagResource"))
+        sim.inject(Fault(DENIED, count=None, operation="CreateMembers"))
+        sim.inject(Fault(DENIED, count=None, operation="AcceptInvitation"))
+        await plan.apply()
+    assert {name: 3 <= number <= 8 for name, number in writes(sim).items()} == dict.fromkeys(
+        ("TagResource", "CreateMembers", "AcceptInvitation"), True
+    )
 
 
 async def test_region_unreadable_when_planned(sim: DetectiveSimulator, client: DetectiveClient) -> None:

@@ -129,6 +129,8 @@ async def test_failures(sim: DetectiveSimulator, client: DetectiveClient) -> Non
         ("eu-central-1", AccessDeniedException),
     ]
     assert list(sim.snapshot()) == [arn_in(REGION)]
+    # Security teams watch for it.
+    assert 3 <= sum((one.operation, one.region) == ("DeleteGraph", REGION) for one in sim.requests) <= 8
     assert str(report).splitlines()[0] == "1 graph gone; 1 region not looked at, where there may be more"
     assert [(one["region"], one["reason"]) for one in report.to_dict()["regions"] if not one["ok"]] == [
         (REGION, "access denied"),
@@ -196,21 +198,34 @@ async def test_account_that_sts_does_not_say(sim: DetectiveSimulator, client: De
 async def test_interrupted(sim: DetectiveSimulator) -> None:
     """A cancelled teardown has a report of what was deleted, what may have been, and what was not begun."""
     load_world(sim, *(graph(region=region) for region in REGIONS))
-    reached = asyncio.Event()
+    reached = {region: asyncio.Event() for region in (REGION, ELSEWHERE, "eu-central-1")}
 
     class Hangs(DetectiveClient):
+        is_planned = False
+
+        async def list_members(self, *args: Any, **options: Any) -> ListMembersResponse:
+            if Hangs.is_planned and self.region == "eu-central-1":
+                await self.hang()
+            return await super().list_members(*args, **options)
+
         async def delete_graph(self, graph_arn: str) -> None:
             if self.region == ELSEWHERE:
-                reached.set()
-                await asyncio.Event().wait()
+                await self.hang()
             await super().delete_graph(graph_arn)
+            reached[self.region].set()
+
+        async def hang(self) -> None:
+            reached[self.region].set()
+            await asyncio.Event().wait()
 
     async with administrator(sim, Hangs) as client:
-        teardown = await plan_teardown(client, regions=[REGION, ELSEWHERE, "eu-central-1"], concurrency=1)
+        teardown = await plan_teardown(client, regions=[REGION, ELSEWHERE, "eu-central-1"])
         before = teardown.report
         assert before is None
+        Hangs.is_planned = True
         task = asyncio.create_task(teardown.apply(confirm=ADMINISTRATOR))
-        await reached.wait()
+        async with asyncio.timeout(30):
+            await asyncio.gather(*(one.wait() for one in reached.values()))
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -527,6 +542,23 @@ async def test_members_after_a_lost_response() -> None:
         assert len(sim.snapshot()) == 1
     text = f"it may be gone: plan again; since the plan, the graph has gained 1 member ({IDS[1]}): plan again"
     assert (region.done, region.maybe_done, region.problem) == ((), (ActionKind.DELETE_GRAPH,), text)
+
+
+@in_virtual_time
+async def test_denials_with_other_answers_between() -> None:
+    """They are counted anew after members that can be read."""
+    async with stale_world(ONE) as (sim, client):
+        plan = await plan_teardown(client, regions=[REGION])
+        application = asyncio.create_task(tear_down(plan))
+        for _ in range(3):
+            sim.inject(Fault(DENIED, "ListMembers", count=None))
+            await asyncio.sleep(12)
+            sim.clear_faults()
+            sim.inject(Fault(Throttle(), "DeleteGraph", count=None))
+            await asyncio.sleep(8)
+        sim.clear_faults()
+        region, _ = await application
+    assert region.ok
 
 
 @pytest.mark.parametrize("operation", ["ListMembers", "DeleteGraph"])
