@@ -31,6 +31,7 @@ from detective_async.membership.execution import (
     StoppedError,
     error_text,
     identify,
+    is_read,
     library_error,
     named_regions,
     notes_on_closed,
@@ -347,7 +348,7 @@ class _Deletion:
                 if not execution.is_transient(error):
                     if not self._refusals.may_pass(error):
                         return
-                    shortest = next(pauses)
+                    shortest = 0.0 if is_read(error) else next(pauses)
             if not await wait.pause(shortest=shortest):
                 return
 
