@@ -11,8 +11,8 @@ from attrs import Factory, define, field
 @define(eq=False)
 class _Party:
     in_use: int = 0
-    # The seconds for which it has used slots.
-    used: float = 0.0
+    # The seconds for which it has used a slot the last time.
+    last: float = 0.0
     waiting: deque[asyncio.Future[None]] = Factory(deque)
 
 
@@ -25,8 +25,8 @@ class SharedSlots:
     """A limit on concurrent work, shared by parties such as regions, so that a slow one does not starve the others.
 
     A party may use more than its equal share only while a slot stays free for each other one that uses none. Where
-    several wait, the one that uses the fewest slots is next, and of these the one that has used slots for the shortest
-    time: with more slow parties than slots, a quick one would wait for all of them before each of its turns.
+    several wait, the one that uses the fewest slots is next, and of these the one whose last use was the shortest: with
+    more slow parties than slots, a quick one would wait for all of them before each of its turns.
 
     Args:
         limit: the maximum number of slots in use.
@@ -49,7 +49,7 @@ class SharedSlots:
             yield
         finally:
             party.in_use -= 1
-            party.used += asyncio.get_running_loop().time() - began
+            party.last = asyncio.get_running_loop().time() - began
             self._grant()
 
     def leave(self, name: str) -> None:
@@ -75,7 +75,7 @@ class SharedSlots:
 
     def _grant(self) -> None:
         while ready := [party for party in self._parties.values() if party.waiting and self._may_take(party)]:
-            party = min(ready, key=lambda one: (one.in_use, one.used))
+            party = min(ready, key=lambda one: (one.in_use, one.last))
             turn = party.waiting.popleft()
             # One that was cancelled may not have removed itself yet.
             if not turn.done():

@@ -72,8 +72,8 @@ class Delegation:
     # The region that has begun last, and whether the next one may begin.
     _last: object = field(init=False, default=None)
     _free: asyncio.Event = field(init=False, factory=asyncio.Event)
-    # That the organization has another administrator: AWS requires the same one in all regions.
-    _another: StoppedError | None = field(init=False, default=None)
+    # That the organization or the client is another account's, which holds for all regions.
+    _stopped: StoppedError | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
         self.refusals = Refusals(self._wait.clock)
@@ -92,13 +92,12 @@ class Delegation:
             if not self._settled:
                 self._free.clear()
         try:
-            if self._another is not None:
-                raise self._another
+            if self._stopped is not None:
+                raise self._stopped
             yield
             self._settled = True
         except StoppedError as error:
-            if error.reason is Reason.WRONG_ADMINISTRATOR:
-                self._another = error
+            self._stopped = error
             raise
         finally:
             if self._settled or self._last is this:

@@ -72,14 +72,15 @@ class Refusals:
         self._of_reads, self._of_changes = Contradiction(self._clock), Contradiction(self._clock)
 
     def may_pass(self, error: DetectiveError) -> bool:
-        """Record an error that is not transient, and return whether it is a denial that is not believed yet."""
-        return is_denial(error) and not self.last(error)
+        """Record an error, and return whether it is a denial that is not believed yet."""
+        if is_denial(error):
+            return not self.last(error)
+        self._of(error).clear()
+        return False
 
     def last(self, error: DetectiveError) -> bool:
         """Record an error, and return whether it is to be believed."""
-        # Whose keys there are is read only before a change.
-        is_of_read = is_read(error) and getattr(error, "operation", None) != GET_CALLER_IDENTITY.name
-        return (self._of_reads if is_of_read else self._of_changes).lasts()
+        return self._of(error).lasts()
 
     def pauses(self) -> Iterator[float]:
         """Return seconds between attempts of a change: each refusal is an error in the account's CloudTrail."""
@@ -93,6 +94,11 @@ class Refusals:
         """Record a change that has succeeded, too."""
         self.clear_reads()
         self._of_changes.clear()
+
+    def _of(self, error: DetectiveError) -> Contradiction:
+        # Whose keys there are is read only before a change.
+        is_of_read = is_read(error) and getattr(error, "operation", None) != GET_CALLER_IDENTITY.name
+        return self._of_reads if is_of_read else self._of_changes
 
 
 @define(eq=False)

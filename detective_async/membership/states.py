@@ -234,10 +234,10 @@ class AccountState:
     def fail(self, kind: ActionKind, error: DetectiveError) -> None:
         """Record an error; the state is looked at before the next decision."""
         retry_at = None
-        if self.execution.is_transient(error):
-            retry_at = self._next_attempt()
-        elif self._refusals.may_pass(error):
+        if self._refusals.may_pass(error):
             retry_at = self._now + next(self._pauses_of_refusals)
+        elif self.execution.is_transient(error):
+            retry_at = self._next_attempt()
         # What an earlier request without a response has done may be seen later.
         until = self._now + SETTLING if kind in self.maybe_done else 0.0
         self.failure = Failure(kind, reason_of(error), error_text(error), error, retry_at, until)

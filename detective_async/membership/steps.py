@@ -112,7 +112,7 @@ class Step(ABC):
 
     def is_transient(self, error: DetectiveError) -> bool:
         """Record an error, and return whether it is worth trying again after it."""
-        return self.execution.is_transient(error) or self.refusals.may_pass(error)
+        return self.refusals.may_pass(error) or self.execution.is_transient(error)
 
     def shortest_pause(self, error: DetectiveError) -> float:
         """Return the seconds for which not to try again after an error: more each time that a change was refused."""
@@ -190,7 +190,8 @@ class EnableAdministrator(Step):
         if administrators and self._account_id not in administrators:
             raise StoppedError(
                 Reason.WRONG_ADMINISTRATOR,
-                f"the organization's Detective administrator here is {administrators[0]}, and not {self._account_id}",
+                f"the organization's Detective administrator in {self.graph.region} is {administrators[0]}, and not "
+                f"{self._account_id}",
             )
         graph_arn = await self.graph.find()
         if graph_arn is not None:

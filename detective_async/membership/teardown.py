@@ -345,10 +345,10 @@ class _Deletion:
                 return
             except DetectiveError as error:
                 self._fail(error)
-                if not execution.is_transient(error):
-                    if not self._refusals.may_pass(error):
-                        return
+                if self._refusals.may_pass(error):
                     shortest = 0.0 if is_read(error) else next(pauses)
+                elif not execution.is_transient(error):
+                    return
             if not await wait.pause(shortest=shortest):
                 return
 

@@ -1,5 +1,6 @@
 """Single looks and answers that contradict what is known, and what this run has done: none decides alone."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -13,11 +14,13 @@ from detective_async import (
     Administrator,
     ConnectionLost,
     CreateMembersResponse,
+    DeleteMembersResponse,
     DetectiveClient,
     InvitationType,
     ListMembersResponse,
     MemberDetail,
     MemberStatus,
+    ServiceQuotaExceededException,
     UnprocessedAccount,
 )
 from detective_async.membership import ByOrganization, MembershipReport, Reason, plan_membership
@@ -351,6 +354,31 @@ async def test_a_lost_invitation_that_is_declined(sim: DetectiveSimulator) -> No
         (row,) = (await plan.apply()).rows
         assert world.time.now - began < 100
     assert (row.done, row.reason) == (("invite",), Reason.DECLINED)
+
+
+async def test_looking_fails_while_an_account_becomes_as_wanted(sim: DetectiveSimulator) -> None:
+    """It is reported as wanted, although nothing was decided on it any more."""
+    load_world(sim, graph(member(ONE, "ENABLED"), member(TWO, "VERIFICATION_IN_PROGRESS")), verification_delay=1000)
+    async with hooked(sim) as (world, client):
+        plan = await plan_membership(client, [account(TWO)], regions=[REGION], remove=[ONE], max_removals=1)
+        is_removed = asyncio.Event()
+
+        def note(_: int, response: DeleteMembersResponse) -> DeleteMembersResponse:
+            is_removed.set()
+            return response
+
+        async def fail(number: int) -> None:
+            if number > 1:
+                await is_removed.wait()
+                await asyncio.sleep(0.05)
+                raise ServiceQuotaExceededException(
+                    "ServiceQuotaExceededException", "no", status=402, operation="ListMembers", attempts=1
+                )
+
+        world.calls.clear()
+        world.before["list_members"], world.after["delete_members"] = fail, note
+        report = await plan.apply()
+    assert {row.account_id: row.ok for row in report.rows} == {ONE: True, TWO: False}
 
 
 async def test_a_plan_that_is_applied_twice(sim: DetectiveSimulator) -> None:

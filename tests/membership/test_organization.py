@@ -439,7 +439,7 @@ async def test_different_administrator(
     await designate(client, sim, ONE)
     plan = await plan_membership(client, WANTED, regions=[REGION], **management)
     assert plan.actions == ()
-    text = f"the organization's Detective administrator here is {ONE}, and not {ADMINISTRATOR}"
+    text = f"the organization's Detective administrator in {REGION} is {ONE}, and not {ADMINISTRATOR}"
     assert [problem.text for problem in plan.problems] == [text]
     assert (await plan.apply()).regions[0].problem == text
     # AWS requires the same one in all regions.

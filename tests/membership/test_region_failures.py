@@ -172,6 +172,41 @@ async def test_denials_of_two_actions() -> None:
 
 
 @in_virtual_time
+async def test_denials_before_and_after_other_answers() -> None:
+    """A denial long after others is not believed because of them."""
+    async with in_loop_time(member(ONE, "INVITED")) as (sim, client):
+        plan = await plan_membership(client, WANTED[:1], regions=[REGION], members=accepting(sim), tags={"a": "b"})
+        application = asyncio.create_task(plan.apply())
+        effects: list[Any] = [DENIED, Failure(503, "ServiceUnavailable", "later"), DENIED]
+        for effect, seconds in zip(effects, (10, 30, 5), strict=True):
+            for operation in ("TagResource", "AcceptInvitation"):
+                sim.inject(Fault(effect, operation, count=None))
+            await asyncio.sleep(seconds)
+            sim.clear_faults()
+        report = await application
+    assert report.ok, str(report)
+
+
+@in_virtual_time
+async def test_a_chain_of_roles_that_is_denied() -> None:
+    """The role that is denied is the reason, and is assumed after a while, whichever of them it is."""
+    async with in_loop_time(member(ONE, "INVITED")) as (sim, client):
+        hub = AssumeRole(sim.role(TWO, "Hub", trusted=[ADMINISTRATOR]), source=sim.account(ADMINISTRATOR))
+        members = ByInvitation(
+            credentials=lambda one: AssumeRole(sim.role(one, "Detective", trusted=[TWO]), source=hub)
+        )
+        plan = await plan_membership(client, WANTED[:1], regions=[REGION], members=members)
+        sim.inject(Fault(DENIED, "AssumeRole", count=None))
+        denied = await plan.apply(timeout=60)
+        assert [row.reason for row in denied.rows] == [Reason.ACCESS_DENIED]
+        application = asyncio.create_task(plan.apply())
+        await asyncio.sleep(8)
+        sim.clear_faults()
+        report = await application
+    assert report.ok, str(report)
+
+
+@in_virtual_time
 async def test_keys_that_sts_does_not_know() -> None:
     """They end a region whose graph would be made as soon as that is believed."""
     async with empty_in_loop_time() as (sim, original):
