@@ -65,7 +65,7 @@ class Graph:
         auto_enable: what the setting of that name was set to; None if it was not.
         failures: what has kept its steps from ending so far, by step, and that of their reads apart, so that it does
             not replace the error of a change; by None of finding it.
-        is_listed: whether any read has shown it, so that it is gone if ListGraphs does not any more.
+        is_listed: whether ListGraphs or ListMembers has shown it, so that it is gone if neither does any more.
         done_before: the actions that an earlier application of the plan has carried out.
         made: whether this run has asked to make it, so that AWS starts all its packages.
         unseen: that no read of it finds it.

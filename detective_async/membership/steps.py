@@ -417,8 +417,6 @@ async def carry_out(step: Step, wait: Wait) -> None:
             missing = await step.missing()
             graph.unseen.clear()
             step.refusals.clear_reads()
-            # It was read, and not only made.
-            graph.is_listed |= isinstance(step, GraphStep) and bool(missing)
             failures.pop(step.reading, None)
             if _is_there(step, missing, refuted):
                 return

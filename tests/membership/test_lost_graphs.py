@@ -70,12 +70,15 @@ def test_a_graph_that_is_deleted_while_it_is_waited_for(kind: str) -> None:
     run()
 
 
-@pytest.mark.parametrize("operation", ["ListTagsForResource", "ListDatasourcePackages"])
+@pytest.mark.parametrize(
+    "late", [["ListTagsForResource"], ["ListDatasourcePackages"], ["ListTagsForResource", "ListMembers"]], ids=" ".join
+)
 @in_virtual_time
-async def test_a_new_graph_that_only_some_reads_find(operation: str) -> None:
-    """It is not gone while its members can be read, however long ListGraphs does not list it."""
+async def test_a_new_graph_that_only_some_reads_find(late: list[str]) -> None:
+    """It is not gone, however long ListGraphs does not list it, while its members can be read or never could be."""
     async with empty_in_loop_time() as (sim, client):
-        sim.set_read_lag(40, ["ListGraphs", operation])
+        sim.set_read_lag(40, ["ListGraphs", *late])
+        sim.set_package_delay(2)
         await asyncio.sleep(100)
         options: dict[str, Any] = {"members": accepting(sim), "tags": {"a": "b"}, "datasource_packages": ["EKS_AUDIT"]}
         plan = await plan_membership(client, [account(ONE)], regions=[REGION], **options)
