@@ -40,6 +40,25 @@ function removals(actions, kind, end) {
   return found.length > 0 && `${some(found.length, "membership")} ${verb} removed${end}: ${placesOf(found)}.`;
 }
 
+// What needs no action, and is no problem: such memberships are as wanted, or are on their way.
+function there({ AdministratorId, Actions, Problems }, accounts, regions) {
+  // A region that has a problem as a whole was not read.
+  const unread = new Set(Problems.filter((one) => !one.AccountId).map((one) => one.Region));
+  const known = new Set([...Actions, ...Problems].map((one) => `${one.AccountId} ${one.Region}`));
+  // The administrator is no member of its own graph.
+  return accounts
+    .filter((account) => account !== AdministratorId)
+    .flatMap((AccountId) => regions.map((Region) => ({ AccountId, Region })))
+    .filter(({ AccountId, Region }) => !unread.has(Region) && !known.has(`${AccountId} ${Region}`));
+}
+
+export function thereInWords(plan, accounts, regions) {
+  const found = there(plan, accounts, regions);
+  const verb = found.length === 1 ? "is" : "are";
+  const number = some(found.length, "membership");
+  return found.length > 0 && `${number} ${verb} there already: ${placesOf(found, NAMED)}: nothing to do.`;
+}
+
 // What cannot be taken back.
 export function costs(actions) {
   const number = (...kinds) => actions.filter((one) => kinds.includes(one.Kind)).length;

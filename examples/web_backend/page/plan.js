@@ -4,7 +4,7 @@
 import { address, adjust, go, isRandom, link, placeNow } from "./address.js";
 import { call, path } from "./api.js";
 import { outdate } from "./data.js";
-import { contentsOf, costs, kindInWords } from "./effects.js";
+import { contentsOf, costs, kindInWords, thereInWords } from "./effects.js";
 import { administratorOf, asSent, form, regionsOf, whenEdited } from "./form.js";
 import { listJobs } from "./jobs.js";
 import { html } from "./parts/index.js";
@@ -209,6 +209,7 @@ export function Plan() {
   if (!plan) return null;
   const accounts = plan.AccountIds ?? [...new Set(plan.Actions.map((action) => action.AccountId).filter(Boolean))];
   const regions = plan.Regions ?? [...new Set(plan.Actions.map((action) => action.Region))];
+  const there = thereInWords(plan, accounts, regions);
   const edited = isEdited();
   const lines = plan.Lines.length;
   const isOver = plan.over || plan.JobId || plan.Latest === false;
@@ -221,6 +222,7 @@ export function Plan() {
     ${edited && !isOver && html`<${Outdated} />`}
     <p id="plan-summary">${summaryOf(plan, accounts)}</p>
     ${costs(plan.Actions).map((words) => html`<p key=${words}>${words}</p>`)}
+    ${there && html`<p id="plan-there">${there}</p>`}
     <${List} id="plan-lines" caption="Invalid lines, which are skipped" heading=${invalid}
       rows=${plan.Lines} columns=${LINES} />
     <${List} id="plan-problems" caption="Problems that the plan cannot solve" rows=${plan.Problems}

@@ -71,3 +71,36 @@ async def test_notes_have_no_empty_columns(url: str, page: Page, api: PageApi) -
     await expect(headings).to_have_text(["Note"])
     await show(page, url, api, Notes=[note, {**note, "AccountId": ACCOUNTS[0]}])
     await expect(headings).to_have_text(["Account", "Note"])
+
+
+async def test_what_is_there_already_is_said(url: str, page: Page, api: PageApi) -> None:
+    """What needs no action; not the administrator itself, nor where there is a problem, which is not known to be so."""
+    accounts = [*ACCOUNTS[:3], ADMINISTRATORS[0]]
+    unread = {"Region": "eu-north-1", "AccountId": None, "Problem": "it could not be read"}
+    blocked = {"Region": REGIONS[1], "AccountId": ACCOUNTS[1], "Problem": "it is disabled"}
+    await show(
+        page,
+        url,
+        api,
+        AccountIds=accounts,
+        Regions=[*REGIONS, "eu-north-1"],
+        Actions=[
+            {**action("create graph", ACCOUNTS[0]), "AccountId": None},
+            *(action("invite", account) for account in ACCOUNTS[:3]),
+        ],
+        Problems=[unread, blocked],
+    )
+    there = page.locator("#plan-there")
+    await expect(there).to_have_text(
+        f"2 memberships are there already: {ACCOUNTS[0]}, {ACCOUNTS[2]} in {REGIONS[1]}: nothing to do."
+    )
+    await show(page, url, api, AccountIds=ACCOUNTS[:1], Regions=REGIONS, Actions=[action("invite", ACCOUNTS[0])])
+    await expect(there).to_have_text(f"1 membership is there already: {ACCOUNTS[0]} in {REGIONS[1]}: nothing to do.")
+    # As many as a plan with nothing to do has: not all are named.
+    await show(page, url, api, Actions=[])
+    await expect(there).to_have_text(
+        f"28 memberships are there already: {', '.join(ACCOUNTS[:12])} in {', '.join(REGIONS)}; and 2 more accounts: "
+        "nothing to do."
+    )
+    await show(page, url, api)
+    await expect(there).to_have_count(0)
