@@ -143,7 +143,8 @@ function offers(cells) {
   const groups = new Map();
   for (const region of settings.Regions) {
     const cell = cells.get(region);
-    const isMissing = cell && (["off", "unseen"].includes(cell.State) || (cell.State === "failed" && unsure(region)));
+    // What is not known is no gap: a second graph would be a second bill.
+    const isMissing = ["off", "unseen"].includes(cell?.State);
     // An administrator is not a member of its own graph.
     if (!isMissing || cell.AdministratorId === known.AccountId) continue;
     const by = cell.State === "off" ? (cell.AdministratorId ?? null) : null;
@@ -151,6 +152,13 @@ function offers(cells) {
   }
   return [...groups];
 }
+
+const onboardLink = (id, regions, by = null, names = "") =>
+  html`<a class=${names} href=${link("onboarding", [], {
+    accounts: id,
+    regions: regions.join(","),
+    administrator: by,
+  })}>Onboard this account in ${regions.join(", ")}${by && `, to the graph of ${by}`}</a>`;
 
 // In both surveys that the page is made from.
 const askBothAgain = (cause, where) => Promise.all(["members", "coverage"].map((kind) => askAgain(kind, cause, where)));
@@ -224,11 +232,13 @@ export function Account() {
       ${
         known &&
         offers(cells).map(
-          ([by, regions]) =>
-            html`<p class="buttons" key=${by}><a class="main"
-              href=${link("onboarding", [], { accounts: id, regions: regions.join(","), administrator: by })}>Onboard
-                this account in ${regions.join(", ")}${by && `, to the graph of ${by}`}</a></p>`,
+          ([by, regions]) => html`<p class="buttons" key=${by}>${onboardLink(id, regions, by, "main")}</p>`,
         )
+      }
+      ${
+        isAbsent &&
+        html`<p id="account-unsure">It may be covered already, in the graph of an administrator that did not
+          answer. ${onboardLink(id, settings.Regions)} only if you know that it is not.</p>`
       }
     </section>
     <section aria-labelledby="memberships-title" id="memberships">

@@ -195,7 +195,12 @@ async def test_an_unknown_account_can_be_onboarded(url: str, page: Page, api: Pa
     words = f"In no graph of the 1 administrator that answered; {ADMINISTRATORS[1]} did not answer"
     await expect(page.locator("#account-verdict")).to_have_text(f"Account {ACCOUNT} was not found. {words}.")
     await expect(page.locator("#account-coverage tbody tr").first).to_contain_text(words)
-    await page.get_by_role("link", name=f"Onboard this account in {', '.join(REGIONS)}").click()
+    # No button: somebody may pay for a second graph's data.
+    offer = page.locator("#account-unsure")
+    await expect(offer).to_contain_text("It may be covered already")
+    await expect(page.get_by_role("link", name=re.compile("^Onboard this account"))).to_have_count(1)
+    await expect(page.locator("#one a.main")).to_have_count(0)
+    await offer.get_by_role("link", name=f"Onboard this account in {', '.join(REGIONS)}").click()
     # Nobody is preselected, since no membership names an administrator.
     await expect(administrator(page)).to_have_value("")
     await expect(administrator(page)).to_be_focused()
@@ -212,6 +217,22 @@ async def test_an_administrator_that_did_not_answer_is_not_called_absent(url: st
     words = f"Account {ACCOUNT}: not known in 2 regions, which could not be checked."
     await expect(page.locator("#account-verdict")).to_have_text(words)
     await expect(page.get_by_role("link", name="Onboard this account")).to_have_count(0)
+
+
+async def test_what_is_not_known_is_no_gap_to_be_filled(url: str, page: Page, api: PageApi) -> None:
+    """An account that is covered may be so where an administrator did not answer: it is offered for what is off."""
+    silent = {REGIONS[0]: {"Count": 1, "AccountIds": [ADMINISTRATORS[1]]}}
+    unknown = cell(ACCOUNT, REGIONS[0], "failed", "could not be checked")
+    found = document(Coverage=[unknown, cell(ACCOUNT, REGIONS[1], "on")], Silent=silent)
+    api.answers[f"accounts/{ACCOUNT}"] = value(found)
+    await page.goto(f"{url}/#account/{ACCOUNT}")
+    await expect(page.locator("#account-coverage")).to_contain_text("did not answer")
+    await expect(page.get_by_role("link", name=re.compile("^Onboard this account"))).to_have_count(0)
+    api.answers[f"accounts/{ACCOUNT}"] = value({**found, "Coverage": [unknown, cell(ACCOUNT, REGIONS[1], "off")]})
+    await page.reload()
+    await expect(page.get_by_role("link", name=re.compile("^Onboard this account"))).to_have_text(
+        re.compile(rf"^Onboard this account in {REGIONS[1]}$")
+    )
 
 
 async def test_who_did_not_answer_is_said_of_its_region(url: str, page: Page, api: PageApi) -> None:
