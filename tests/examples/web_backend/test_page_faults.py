@@ -40,6 +40,7 @@ from support.page_checks import (
     check_layout,
     check_markup,
 )
+from support.page_steps import open_start
 
 pytestmark = BROWSER_MARKS
 EXPIRED = {"Cause": "ExpiredToken", "title": "The keys have expired", "detail": "", "code": "ExpiredTokenException"}
@@ -344,7 +345,7 @@ async def test_three_clicks_are_one_request(url: str, page: Page, api: PageApi, 
     names = {"plan": "Making the plan", "apply": "Applying", "start": "Starting"}
     if button == "start":
         await page.goto(f"{url}/#investigations")
-        await page.get_by_text("Start an investigation").click()
+        await open_start(page)
         await page.get_by_label("ARN of the user or role").fill(f"arn:aws:iam::{ADMINISTRATORS[0]}:role/Admin")
         await page.get_by_role("button", name="Start", exact=True).click()
     else:
@@ -363,7 +364,7 @@ async def test_a_start_that_is_sent_again_is_the_same_start(url: str, page: Page
     path = f"POST accounts/{ADMINISTRATORS[0]}/regions/{REGIONS[0]}/investigations"
     api.answers[path] = problem(503, "Service Unavailable")
     await page.goto(f"{url}/#investigations")
-    await page.get_by_text("Start an investigation").click()
+    await open_start(page)
     entity = page.get_by_label("ARN of the user or role")
     await entity.fill(f"arn:aws:iam::{ADMINISTRATORS[0]}:role/Admin")
     for count in (1, 2):
@@ -389,7 +390,7 @@ async def test_what_was_typed_survives_a_reload(url: str, page: Page, api: PageA
     await expect(page.locator("#plan-apply")).to_be_visible()
     assert f"plan={'b' * 32}" in page.url
     await page.get_by_role("link", name="Investigations").click()
-    await page.get_by_text("Start an investigation").click()
+    await open_start(page)
     await page.get_by_label("ARN of the user or role").fill("arn:half")
     await page.reload()
     await expect(page.get_by_label("ARN of the user or role")).to_have_value("arn:half")
@@ -609,7 +610,7 @@ async def test_every_view_is_accessible_and_fits(
         await page.get_by_role("button", name="Show the plan").click()
         await expect(page.locator("#plan-apply")).to_be_visible()
     if view == "investigations":
-        await page.get_by_text("Start an investigation").click()
+        await open_start(page)
     await expect(page.get_by_role("heading", level=2).first).to_be_visible()
     await page.wait_for_timeout(200)
 
