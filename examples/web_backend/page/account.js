@@ -3,7 +3,7 @@
 import { address, link } from "./address.js";
 import { Failure, MALFORMED, call, path } from "./api.js";
 import { Cell, oldWords, verdict } from "./coverage.js";
-import { accounts, askAgain, nameOf, personal, settings } from "./data.js";
+import { accounts, askAgain, memberOf, nameOf, personal, settings } from "./data.js";
 import { Failures, OtherFailures } from "./failures.js";
 import { memberColumns, memberKey } from "./members.js";
 import { html } from "./parts/index.js";
@@ -188,12 +188,7 @@ export function Account() {
   const answer = isAbsent
     ? `Account ${id} was not found. ${byRegion(reasons)}.`
     : `${verdict(`Account ${id}`, on, gaps, pending, unknown)}${oldWords(old)}.`;
-  const memberships = (known?.Memberships ?? []).map(({ AccountId, Region, Member, stale }) => ({
-    ...Member,
-    stale,
-    Administrator: AccountId,
-    Region,
-  }));
+  const memberships = (known?.Memberships ?? []).map((one) => ({ ...memberOf(one), stale: one.stale }));
   const unread = Object.values(known?.Unread ?? {}).reduce((sum, ids) => sum + ids.length, 0);
   const columns = [
     { key: "region", label: "Region", value: (one) => one },

@@ -166,6 +166,35 @@ async def test_a_malformed_line_is_a_problem(url: str, page: Page, api: PageApi)
     await expect(page.locator("#members-alert")).to_be_empty()
 
 
+async def test_odd_values_are_shown_as_they_are(url: str, page: Page, api: PageApi) -> None:
+    """A member without a status is one whose status is not known; a time that is none takes no view away."""
+    odd = member(ADMINISTRATORS[0], REGIONS[0], 300000000001, None, UpdatedTime=12345, InvitedTime=0)
+    lines = [odd, member(ADMINISTRATORS[0], REGIONS[0], 300000000002, UpdatedTime="soon")]
+    api.answers["fleet/members"] = ndjson(lines)
+    await page.goto(f"{url}/#members")
+    row = page.locator("#members-table tbody tr").filter(has_text="300000000001")
+    await expect(row.get_by_text("not known", exact=True)).to_be_visible()
+    await expect(row).not_to_contain_text("not a member")
+    await expect(row).to_contain_text("12345")
+    await expect(page.locator("#members-table tbody tr").filter(has_text="300000000002")).to_contain_text("soon")
+    found = {
+        "AccountId": "300000000001",
+        "IsAdministrator": False,
+        "Complete": True,
+        "CoverageAsOf": TIME,
+        "MembershipsAsOf": TIME,
+        "Coverage": [{**cell("300000000001", one, "off"), "Since": 12345} for one in REGIONS],
+        "Memberships": [odd],
+        "Failures": [],
+        "Silent": {},
+        "Changes": [],
+    }
+    api.answers["accounts/300000000001"] = value(found)
+    await page.goto(f"{url}/#account/300000000001")
+    await expect(page.locator("#account-memberships tbody tr")).to_contain_text("not known")
+    await expect(page.locator("#account-coverage tbody tr").first).to_contain_text("12345")
+
+
 async def test_failing_settings_leave_the_navigation(url: str, page: Page, api: PageApi) -> None:
     """The page says what failed; links still lead to their views, and trying again fills them."""
     good, api.answers["settings"] = api.answers["settings"], problem(500, "Internal Server Error")
