@@ -41,6 +41,9 @@ from support.page_checks import (
     check_markup,
 )
 from support.page_steps import open_start
+from web_backend import world
+
+from detective_async.testing import DetectiveSimulator, Failure, Fault
 
 pytestmark = BROWSER_MARKS
 EXPIRED = {"Cause": "ExpiredToken", "title": "The keys have expired", "detail": "", "code": "ExpiredTokenException"}
@@ -406,6 +409,20 @@ async def test_a_start_that_is_sent_again_is_the_same_start(url: str, page: Page
     tokens = [body["ClientToken"] for body in api.bodies]
     assert tokens[0] == tokens[1] != tokens[2]
     assert all(re.fullmatch("[0-9a-f]{32}", token) for token in tokens)
+
+
+async def test_expired_keys_are_named_as_such(sim: DetectiveSimulator, url: str, page: Page) -> None:
+    """Also where an investigation is started: they are no error of the server's program."""
+    expired = Failure(403, "ExpiredTokenException", "The security token included in the request is expired")
+    sim.inject(Fault(expired, count=None))
+    await page.goto(f"{url}/#investigations")
+    words = "ExpiredToken: The server's credentials have expired: renew them."
+    await expect(page.locator("#investigations-failures")).to_contain_text(words)
+    await open_start(page, world.ACCOUNTS[0], world.REGIONS[0])
+    await page.get_by_label("ARN of the user or role").fill(f"arn:aws:iam::{world.ACCOUNTS[0]}:role/Admin")
+    await page.get_by_role("button", name="Start", exact=True).click()
+    await expect(page.locator("#start-alert p").first).to_have_text(words)
+    await expect(page.get_by_text("Internal Server Error")).to_have_count(0)
 
 
 async def test_what_was_typed_survives_a_reload(url: str, page: Page, api: PageApi) -> None:
