@@ -88,10 +88,11 @@ export function Start() {
   }}>
     <summary>Start an investigation</summary>
     <form id="start-form" onSubmit=${submit("start", () => startInvestigation(orderOf()))}>
-      <${Field} id="start-account" label="Administrator, in whose graph"><${Select} id="start-account"
-        value=${accountOf()}
-        choices=${settings.Accounts} any=${settings.Accounts.length === 1 ? null : "Choose an administrator"}
-        required=${true} change=${(value) => edit({ account: value })} /><//>
+      <${Field} id="start-account" label="Administrator account, whose graph has the user or role">
+        <${Select} id="start-account" value=${accountOf()} choices=${settings.Accounts}
+        any=${settings.Accounts.length === 1 ? null : "Choose an administrator"}
+        required=${true} change=${(value) => edit({ account: value })} />
+      <//>
       <${Field} id="start-region" label="Region"><${Select} id="start-region" value=${regionOf()}
         choices=${settings.Regions} any=${settings.Regions.length === 1 ? null : "Choose a region"}
         required=${true} change=${(value) => edit({ region: value })} /><//>
