@@ -15,8 +15,9 @@ coverage of it, `selection` what a request asks for, and `surveys` has the lates
 does what is requested only once, and `feed` is the growing list that the streams follow. `page` has the files of the
 page.
 
-Streams can be told whole from cut off, and slow from stalled: NDJSON begins with `Begin`, says `Progress` after 5
-seconds without a line, and ends with `End` or `error`; server-sent events say `alive`, and end with `end` or `error`.
+Streams can be told whole from cut off, and slow from stalled: NDJSON begins with `Begin`, says `Progress` each
+second, and ends with `End` or `error`; server-sent events say `alive` after 5 seconds without an event, and end with
+`end` or `error`.
 Nothing takes for ever: an account that hangs is a failure after `target_timeout`, and so are all that are left after
 `survey_timeout`.
 """

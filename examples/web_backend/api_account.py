@@ -2,7 +2,14 @@
 
 from aiohttp import web
 
-from detective_async import IndicatorType, ParameterError, StartInvestigationResponse, State
+from detective_async import (
+    DetectiveClient,
+    IndicatorType,
+    MemberStatus,
+    ParameterError,
+    StartInvestigationResponse,
+    State,
+)
 from detective_async.integrations.aiohttp_web import ProblemError, to_json
 from web_backend import inputs
 from web_backend.common import ONCE, client_for, find_graph, find_graph_arn, read_body, read_path, read_query
@@ -16,6 +23,8 @@ _INVESTIGATION = {
     "ScopeStartTime": inputs.timestamp,
     "ScopeEndTime": inputs.timestamp,
 }
+#: The members of which a graph has data: those that are enabled, and those that were.
+_WITH_DATA = frozenset({MemberStatus.ENABLED, MemberStatus.ACCEPTED_BUT_DISABLED})
 
 
 async def graph(request: web.Request) -> web.Response:
@@ -49,7 +58,10 @@ async def investigations(request: web.Request) -> web.Response:
 
 
 async def start_investigation(request: web.Request) -> web.Response:
-    """Start an investigation of a user or a role; once for each `ClientToken`, however often the request is sent."""
+    """Start an investigation of a user or a role; once for each `ClientToken`, however often the request is sent.
+
+    The user or role must be of the account itself, or of a member of its graph.
+    """
     client, place = client_for(request), read_path(request, account_id=inputs.account_id, region=inputs.region)
     read_query(request)
     wanted = await read_body(request, _INVESTIGATION, *_INVESTIGATION)
@@ -59,6 +71,7 @@ async def start_investigation(request: web.Request) -> web.Response:
 
     async def work() -> StartInvestigationResponse:
         graph_arn = await find_graph_arn(client)
+        await _check_entity(client, graph_arn, entity_arn)
         return await client.start_investigation(graph_arn, entity_arn, scope_start_time=start, scope_end_time=end)
 
     try:
@@ -91,6 +104,21 @@ async def indicators(request: web.Request) -> web.Response:
     client, name = client_for(request), _investigation_id(request)
     page = read_query(request, {**_INVESTIGATIONS_PAGE, "indicator_type": inputs.one_of(*IndicatorType)})
     return web.json_response(to_json(await client.list_indicators(await find_graph_arn(client), name, **page)))
+
+
+async def _check_entity(client: DetectiveClient, graph_arn: str, entity_arn: str) -> None:
+    """Check that a graph has data of the account of a user or a role: another graph was meant otherwise."""
+    administrator_id, account_id = graph_arn.split(":")[4], entity_arn.split(":")[4]
+    if account_id == administrator_id:
+        return
+    async for member in client.iter_members(graph_arn, page_size=200):
+        if member.account_id == account_id and member.status in _WITH_DATA:
+            return
+    raise ParameterError(
+        "EntityArn",
+        f"is of account {account_id}, of which the graph of {administrator_id} in {client.region} has no data: choose "
+        "an administrator that has the account as an enabled member",
+    )
 
 
 def _investigation_id(request: web.Request) -> str:

@@ -17,7 +17,7 @@ from web_backend.kinds import KINDS, written
 from web_backend.selection import MAX_AGE, MAX_KEPT, Selection, read_selection
 from web_backend.survey import Place, Survey
 
-#: Seconds after which a stream says how far it is, if what arrives is not selected.
+#: Seconds after which a stream says again how far the survey is, whatever else it sends.
 _PROGRESS_INTERVAL = 1.0
 _RETRY = {
     "Kind": inputs.one_of(*KINDS),
@@ -68,7 +68,7 @@ def listing(kind: str) -> Any:
 
     Each line has the `AccountId` and the `Region`, and either the item, or under `Failure` the reason why the items of
     that account and region are incomplete. The first line is `Begin`, the last one `End`: without it, or an `error`,
-    the stream was cut off. If there is nothing to send for a while, a line `Progress` says so.
+    the stream was cut off. Each second, a line `Progress` says how many accounts and regions have answered.
     """
 
     async def show(request: web.Request) -> web.StreamResponse:
@@ -132,9 +132,8 @@ async def _lines(survey: Survey, selection: Selection) -> AsyncGenerator[bytes, 
     yield written({"Begin": _begin(survey)})
     loop = asyncio.get_running_loop()
     lines, last = 0, loop.time()
-    async with aclosing(survey.watch()) as entries:
+    async with aclosing(survey.watch(silence=_PROGRESS_INTERVAL)) as entries:
         async for _, found in entries:
-            before = lines
             if found is not None and selection.has(found):
                 for row in selection.rows(found):
                     lines += 1
@@ -144,9 +143,7 @@ async def _lines(survey: Survey, selection: Selection) -> AsyncGenerator[bytes, 
                     yield found.failure.json
                 # Rows that were not selected take time, too.
                 await asyncio.sleep(0)
-            if lines > before:
-                last = loop.time()
-            elif found is None or loop.time() - last >= _PROGRESS_INTERVAL:
+            if found is None or loop.time() - last >= _PROGRESS_INTERVAL:
                 last = loop.time()
                 yield written({"Progress": {"Done": len(survey.found), "Total": survey.total}})
     times = {"StartedTime": to_json(survey.started), "FinishedTime": to_json(survey.finished)}

@@ -38,14 +38,19 @@ class Feed(Generic[Entry]):
         self.ended, self._error = True, error
         self._wake()
 
-    async def follow(self, start: int = 0) -> AsyncGenerator[tuple[int, Entry | None], None]:
+    async def follow(
+        self, start: int = 0, silence: float | None = None
+    ) -> AsyncGenerator[tuple[int, Entry | None], None]:
         """Yield (number, entry) for the existing and all later entries, until the feed ends.
 
-        After each `SILENCE` without an entry, the entry is None.
+        After each silence, the entry is None.
 
         Args:
             start: the number of the first entry, from 0.
+            silence: the seconds without an entry that are one; `SILENCE` by default.
         """
+        if silence is None:
+            silence = SILENCE
         index = start
         while True:
             while index < len(self._entries):
@@ -58,7 +63,7 @@ class Feed(Generic[Entry]):
                     raise self._error
                 return
             try:
-                async with asyncio.timeout(SILENCE):
+                async with asyncio.timeout(silence):
                     await self._changed.wait()
             except TimeoutError:
                 yield index, None

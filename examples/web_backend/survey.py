@@ -163,14 +163,16 @@ class Survey:
             # Not stopped at once: after a reload of the page, the reader comes back.
             self._stop_timer = asyncio.get_running_loop().call_later(self.plan.linger, self.stop)
 
-    async def watch(self, start: int = 0) -> AsyncGenerator[tuple[int, Found | None], None]:
+    async def watch(
+        self, start: int = 0, silence: float | None = None
+    ) -> AsyncGenerator[tuple[int, Found | None], None]:
         """Yield (number, found) for all targets, as the results arrive; see `Feed.follow`.
 
         Raises:
             ProblemError: it was stopped before its end.
         """
         with self._watched():
-            async with aclosing(self.feed.follow(start)) as entries:
+            async with aclosing(self.feed.follow(start, silence)) as entries:
                 async for entry in entries:
                     yield entry
 

@@ -95,7 +95,7 @@ def target(account: str, region: str, *, counts: Any = None, graph: bool = True,
     }
 
 
-def member(account: str, region: str, number: int, status: str = "ENABLED", **more: Any) -> dict[str, Any]:
+def member(account: str, region: str, number: int, status: str | None = "ENABLED", **more: Any) -> dict[str, Any]:
     """Return the line of a member of an account's graph."""
     details = {"AccountId": f"{number:012}", "Status": status, "InvitedTime": TIME, "UpdatedTime": TIME, **more}
     return {"AccountId": account, "Region": region, "Member": details}

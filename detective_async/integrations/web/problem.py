@@ -61,6 +61,7 @@ _RETRYABLE = frozenset({502, 503, 504})
 #: The statuses of STS that are passed on for a role: 403 means that the account does not allow access.
 _STS_STATUSES = _RETRYABLE | {403}
 _NOT_CONFIGURED = "The server's settings or credentials do not allow this."
+_EXPIRED = "The server's credentials have expired: renew them."
 
 
 @frozen(kw_only=True)
@@ -152,12 +153,17 @@ def _(error: ServiceError) -> Problem:
     status = _service_status(error)
     return make_problem(
         status,
-        _NOT_CONFIGURED if status == HTTPStatus.INTERNAL_SERVER_ERROR else mask_keys(error.message) or None,
+        _own_fault(error.code) if status == HTTPStatus.INTERNAL_SERVER_ERROR else mask_keys(error.message) or None,
         headers=_retry_after(status, error.retry_after),
         code=error.code,
         request_id=error.request_id,
         outcome_unknown=error.outcome_unknown,
     )
+
+
+def _own_fault(code: str | None) -> str:
+    """Return what may be said of a mistake in the server's configuration."""
+    return _EXPIRED if (code or "").removesuffix("Exception") == "ExpiredToken" else _NOT_CONFIGURED
 
 
 def _service_status(error: ServiceError) -> int:
@@ -185,7 +191,7 @@ def _(error: DetectiveError) -> Problem:
 
 def _library_detail(error: DetectiveError, status: int) -> str:
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
-        return _NOT_CONFIGURED
+        return _own_fault(getattr(error, "code", None))
     if isinstance(error, AssumeRoleError) and status == HTTPStatus.FORBIDDEN:
         # STS's message names the server's own identity.
         return f"The role {error.role_arn} does not exist, or does not trust this server."

@@ -3,7 +3,7 @@
 import { address, link } from "./address.js";
 import { Failure, MALFORMED, call, path } from "./api.js";
 import { Cell, oldWords, verdict } from "./coverage.js";
-import { accounts, askAgain, nameOf, personal, settings } from "./data.js";
+import { accounts, askAgain, memberOf, nameOf, personal, settings } from "./data.js";
 import { Failures, OtherFailures } from "./failures.js";
 import { memberColumns, memberKey } from "./members.js";
 import { html } from "./parts/index.js";
@@ -143,7 +143,8 @@ function offers(cells) {
   const groups = new Map();
   for (const region of settings.Regions) {
     const cell = cells.get(region);
-    const isMissing = cell && (["off", "unseen"].includes(cell.State) || (cell.State === "failed" && unsure(region)));
+    // What is not known is no gap: a second graph would be a second bill.
+    const isMissing = ["off", "unseen"].includes(cell?.State);
     // An administrator is not a member of its own graph.
     if (!isMissing || cell.AdministratorId === known.AccountId) continue;
     const by = cell.State === "off" ? (cell.AdministratorId ?? null) : null;
@@ -151,6 +152,13 @@ function offers(cells) {
   }
   return [...groups];
 }
+
+const onboardLink = (id, regions, by = null, names = "") =>
+  html`<a class=${names} href=${link("onboarding", [], {
+    accounts: id,
+    regions: regions.join(","),
+    administrator: by,
+  })}>Onboard this account in ${regions.join(", ")}${by && `, to the graph of ${by}`}</a>`;
 
 // In both surveys that the page is made from.
 const askBothAgain = (cause, where) => Promise.all(["members", "coverage"].map((kind) => askAgain(kind, cause, where)));
@@ -180,12 +188,7 @@ export function Account() {
   const answer = isAbsent
     ? `Account ${id} was not found. ${byRegion(reasons)}.`
     : `${verdict(`Account ${id}`, on, gaps, pending, unknown)}${oldWords(old)}.`;
-  const memberships = (known?.Memberships ?? []).map(({ AccountId, Region, Member, stale }) => ({
-    ...Member,
-    stale,
-    Administrator: AccountId,
-    Region,
-  }));
+  const memberships = (known?.Memberships ?? []).map((one) => ({ ...memberOf(one), stale: one.stale }));
   const unread = Object.values(known?.Unread ?? {}).reduce((sum, ids) => sum + ids.length, 0);
   const columns = [
     { key: "region", label: "Region", value: (one) => one },
@@ -224,11 +227,13 @@ export function Account() {
       ${
         known &&
         offers(cells).map(
-          ([by, regions]) =>
-            html`<p class="buttons" key=${by}><a class="main"
-              href=${link("onboarding", [], { accounts: id, regions: regions.join(","), administrator: by })}>Onboard
-                this account in ${regions.join(", ")}${by && `, to the graph of ${by}`}</a></p>`,
+          ([by, regions]) => html`<p class="buttons" key=${by}>${onboardLink(id, regions, by, "main")}</p>`,
         )
+      }
+      ${
+        isAbsent &&
+        html`<p id="account-unsure">It may be covered already, in the graph of an administrator that did not
+          answer. ${onboardLink(id, settings.Regions)} only if you know that it is not.</p>`
       }
     </section>
     <section aria-labelledby="memberships-title" id="memberships">

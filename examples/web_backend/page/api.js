@@ -21,11 +21,15 @@ const FOREIGN = {
 };
 const silent = (limit) => ({ title: "The server does not answer", detail: `nothing has come for ${limit} seconds` });
 
+// A mistake in the server's settings or keys has a code of its own: "Internal Server Error" would say nothing of it.
+const named = (problem) =>
+  problem.status === 500 && problem.code ? { ...problem, title: problem.code.replace(/Exception$/, "") } : problem;
+
 export class Failure extends Error {
   // `isAnswer`: whether the server itself has said so.
   constructor(problem, isAnswer = false) {
     super(problem.title);
-    this.problem = problem;
+    this.problem = named(problem);
     this.isAnswer = isAnswer;
   }
 }
@@ -224,7 +228,7 @@ export function follow(address, on) {
     over = true;
     done();
     source.close();
-    ended(problem);
+    ended(problem && named(problem));
   };
   const { alive, done } = limited(limits.Silence, () => end(silent(limits.Silence)));
   // Events may come by the thousand: they are handled a few milliseconds at a time, in order.

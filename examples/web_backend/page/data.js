@@ -75,9 +75,17 @@ export const coverage = new Dataset({
   isUnknown: (row) => row.State === "failed",
 });
 
+// The row of a member in an administrator's graph: one without a status is a member all the same.
+export const memberOf = ({ AccountId, Region, Member }) => ({
+  ...Member,
+  Status: Member.Status ?? "not known",
+  Administrator: AccountId,
+  Region,
+});
+
 export const members = new Dataset({
   address: (fresh) => `api/fleet/members?${ages(fresh)}${personal.shown ? "&emails=true" : ""}`,
-  read: ({ AccountId, Region, Member }) => ({ ...whole(Member, "AccountId"), Administrator: AccountId, Region }),
+  read: (line) => memberOf({ ...line, Member: whole(line.Member, "AccountId") }),
   key: (row) => `${row.Administrator} ${row.Region} ${row.AccountId}`,
   owner,
 });

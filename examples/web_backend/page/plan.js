@@ -4,6 +4,7 @@
 import { address, adjust, go, isRandom, link, placeNow } from "./address.js";
 import { call, path } from "./api.js";
 import { outdate } from "./data.js";
+import { contentsOf, costs, kindInWords, thereInWords } from "./effects.js";
 import { administratorOf, asSent, form, regionsOf, whenEdited } from "./form.js";
 import { listJobs } from "./jobs.js";
 import { html } from "./parts/index.js";
@@ -132,38 +133,22 @@ async function applyPlan() {
   }
 }
 
-// What cannot be taken back.
-function costs(actions) {
-  const number = (...kinds) => actions.filter((one) => kinds.includes(one.Kind)).length;
-  const [mails, graphs] = [number("invite", "reinvite"), number("create graph")];
-  const members = number("accept", "enable member", "start monitoring");
-  const packages = number("start packages");
-  const each = mails === 1 ? "" : "for each of them, ";
-  return [
-    mails > 0 && `${some(mails, "invitation")}: ${each}the root user of the account gets an e-mail.`,
-    members > 0 &&
-      `${some(members, "membership becomes", "memberships become")} active: the data of each is billed by volume.`,
-    packages > 0 && `${some(packages, "start")} of data source packages: each account pays for the new data by volume.`,
-    graphs > 0 && `${some(graphs, "new graph")}: its members pay for their data once the free trial is over.`,
-  ].filter(Boolean);
-}
-
 const text = (key, label, value) => ({ key, label, value });
 const wide = (key, label, value) => ({ key, label, value, wide: true });
 const PLACES = [
   text("region", "Region", (one) => one.Region ?? "all"),
   text("account", "Account", (one) => one.AccountId ?? "all"),
 ];
-// A note may be about a line, or about all that it names itself.
+// A note may be about a line, or about all that it names itself: no column is there for nothing.
 const ABOUT = [
   text("region", "Region", (one) => one.Region ?? ""),
   text("account", "Account", (one) => one.AccountId ?? ""),
 ];
 const LINES = [text("line", "Line", (one) => String(one.Line)), wide("problem", "Problem", (one) => one.Problem)];
 const PROBLEMS = [...PLACES, wide("problem", "Problem", (one) => one.Problem)];
-const NOTES = [...ABOUT, wide("note", "Note", (one) => one.Note)];
+const NOTE = wide("note", "Note", (one) => one.Note);
 const ACTIONS = [
-  text("kind", "Action", (one) => one.Kind),
+  text("kind", "Action", (one) => kindInWords(one.Kind)),
   ...PLACES,
   wide("reason", "Reason", (one) => inWords(one.Detail ?? one.Reason ?? "")),
 ];
@@ -183,7 +168,7 @@ function Numbers({ actions }) {
     numbers.set(`${Kind} ${Region}`, (numbers.get(`${Kind} ${Region}`) ?? 0) + 1);
   }
   const columns = [
-    text("kind", "Action", (one) => one.kind),
+    text("kind", "Action", (one) => kindInWords(one.kind)),
     ...[...new Set(actions.map((action) => action.Region))].map((region) => ({
       key: region,
       label: region,
@@ -205,13 +190,6 @@ function summaryOf({ Actions: actions, Lines: lines, Problems: unsolved, JobId: 
     : "There is nothing to do: no account of the list needs an action.";
 }
 
-const NAMED = 12; // more accounts are not named
-function contentsOf(accounts, regions) {
-  if (!accounts.length) return "";
-  const more = accounts.length > NAMED ? ` and ${count(accounts.length - NAMED)} more` : "";
-  return `${some(accounts.length, "account")}: ${accounts.slice(0, NAMED).join(", ")}${more}, in ${regions.join(", ")}`;
-}
-
 const Outdated = () =>
   html`<p class="warning" id="plan-outdated">${
     plan.form === null
@@ -231,6 +209,7 @@ export function Plan() {
   if (!plan) return null;
   const accounts = plan.AccountIds ?? [...new Set(plan.Actions.map((action) => action.AccountId).filter(Boolean))];
   const regions = plan.Regions ?? [...new Set(plan.Actions.map((action) => action.Region))];
+  const there = thereInWords(plan, accounts, regions);
   const edited = isEdited();
   const lines = plan.Lines.length;
   const isOver = plan.over || plan.JobId || plan.Latest === false;
@@ -239,16 +218,17 @@ export function Plan() {
   return html`<section aria-labelledby="plan-title" id="plan" class=${edited ? "outdated" : ""}>
     <h2 id="plan-title">Plan for administrator ${plan.AdministratorId}</h2>
     ${plan.CreatedTime && html`<p id="plan-time">As of ${timestamp(plan.CreatedTime)} UTC</p>`}
-    <p id="plan-of">${contentsOf(accounts, regions)}</p>
+    <p id="plan-of">${contentsOf(accounts, regions, plan.Actions)}</p>
     ${edited && !isOver && html`<${Outdated} />`}
     <p id="plan-summary">${summaryOf(plan, accounts)}</p>
     ${costs(plan.Actions).map((words) => html`<p key=${words}>${words}</p>`)}
+    ${there && html`<p id="plan-there">${there}</p>`}
     <${List} id="plan-lines" caption="Invalid lines, which are skipped" heading=${invalid}
       rows=${plan.Lines} columns=${LINES} />
     <${List} id="plan-problems" caption="Problems that the plan cannot solve" rows=${plan.Problems}
       columns=${PROBLEMS} />
     <${List} id="plan-notes" caption="What is worth knowing about the plan" heading="Worth knowing"
-      rows=${plan.Notes} columns=${NOTES} />
+      rows=${plan.Notes} columns=${[...ABOUT.filter((one) => plan.Notes.some(one.value)), NOTE]} />
     ${
       plan.Actions.length > 0 &&
       html`<h3>Actions</h3>

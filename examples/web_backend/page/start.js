@@ -25,8 +25,10 @@ function edit(changes) {
   changed();
 }
 
-const accountOf = () => (settings.Accounts.includes(form.account) ? form.account : (settings.Accounts[0] ?? ""));
-const regionOf = () => (settings.Regions.includes(form.region) ? form.region : (settings.Regions[0] ?? ""));
+// Nothing is chosen in advance where there is a choice: it would start in a graph that nobody has meant.
+const chosen = (value, choices) => (choices.includes(value) ? value : choices.length === 1 ? choices[0] : "");
+const accountOf = () => chosen(form.account, settings.Accounts);
+const regionOf = () => chosen(form.region, settings.Regions);
 const randomId = () =>
   [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
@@ -86,12 +88,17 @@ export function Start() {
   }}>
     <summary>Start an investigation</summary>
     <form id="start-form" onSubmit=${submit("start", () => startInvestigation(orderOf()))}>
-      <${Field} id="start-account" label="Account"><${Select} id="start-account" value=${accountOf()}
-        choices=${settings.Accounts} change=${(value) => edit({ account: value })} /><//>
+      <${Field} id="start-account" label="Administrator account, whose graph has the user or role">
+        <${Select} id="start-account" value=${accountOf()} choices=${settings.Accounts}
+        any=${settings.Accounts.length === 1 ? null : "Choose an administrator"}
+        required=${true} change=${(value) => edit({ account: value })} />
+      <//>
       <${Field} id="start-region" label="Region"><${Select} id="start-region" value=${regionOf()}
-        choices=${settings.Regions} change=${(value) => edit({ region: value })} /><//>
+        choices=${settings.Regions} any=${settings.Regions.length === 1 ? null : "Choose a region"}
+        required=${true} change=${(value) => edit({ region: value })} /><//>
       <${Field} id="start-entity" label="ARN of the user or role"><input id="start-entity" required autocomplete="off"
-        spellcheck="false" placeholder=${`arn:aws:iam::${accountOf()}:role/Admin`} value=${form.entity}
+        spellcheck="false"
+        placeholder=${`arn:aws:iam::${accountOf() || "123456789012"}:role/Admin`} value=${form.entity}
         onInput=${input("entity")} /><//>
       <${Field} id="start-from" label="From (UTC)"><input id="start-from" type="datetime-local" required
         value=${form.from} onInput=${input("from")} /><//>

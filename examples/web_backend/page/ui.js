@@ -11,8 +11,9 @@ const number = new Intl.NumberFormat("en");
 export const count = (value) => number.format(value);
 export const some = (value, one, many = `${one}s`) => `${count(value)} ${value === 1 ? one : many}`;
 
-// An ISO 8601 time in UTC, in a form for people, still in UTC.
-export const timestamp = (time) => (time ? `${time.slice(0, 10)} ${time.slice(11, 16)}` : "");
+// An ISO 8601 time in UTC, in a form for people, still in UTC. What is none is shown as it is.
+const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d/;
+export const timestamp = (time) => (ISO.test(time) ? `${time.slice(0, 10)} ${time.slice(11, 16)}` : String(time ?? ""));
 
 export const Badge = ({ kind = "plain", children }) => html`<span class="badge" data-kind=${kind}>${children}</span>`;
 

@@ -156,6 +156,22 @@ async def test_an_investigation_is_started_once(backend: Backend, sim: Detective
     assert (await backend.send("POST", path, {**other, "ClientToken": "1" * 32}, 201)) != answers[0]
 
 
+async def test_only_what_the_graph_has_is_investigated(backend: Backend, sim: DetectiveSimulator) -> None:
+    """Users and roles of members, too; not those of accounts that have no data in it."""
+    _, members = graph(sim)
+    path = f"{BASE}/investigations"
+    enabled = next(one for one, status in members.items() if status == "ENABLED")
+    unverified = next(one for one, status in members.items() if status == "VERIFICATION_IN_PROGRESS")
+    for account in (world.ACCOUNTS[7], unverified):
+        wrong = {**START, "EntityArn": f"arn:aws:iam::{account}:role/Admin"}
+        answer = await backend.send("POST", path, wrong, 400)
+        assert answer["parameter"] == "EntityArn"
+        assert f"is of account {account}, of which the graph of {ACCOUNT} in {REGION} has no data" in answer["detail"]
+    assert "StartInvestigation" not in [request.operation for request in sim.requests]
+    # The token of what was refused can be used again.
+    await backend.send("POST", path, {**START, "EntityArn": f"arn:aws:iam::{enabled}:role/Admin"}, 201)
+
+
 async def test_a_start_that_failed_is_tried_again(backend: Backend, sim: DetectiveSimulator) -> None:
     """With the same token, unless it may have succeeded: then the answer stays the same."""
     path = f"{BASE}/investigations"

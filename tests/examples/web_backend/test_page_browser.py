@@ -31,6 +31,7 @@ from support.page_checks import (
     check_layout,
     check_markup,
 )
+from support.page_steps import open_start
 
 pytestmark = BROWSER_MARKS
 #: Console messages about refused requests and a stopped server, which some tests cause.
@@ -408,7 +409,7 @@ async def test_an_investigation(sim: DetectiveSimulator, url: str, page: Page, t
     await one.get_by_role("button", name="Archive").click()
     await expect(one.get_by_role("button", name="Unarchive")).to_be_visible()
 
-    await all_.get_by_text("Start an investigation").click()
+    await open_start(page, world.ACCOUNTS[0], world.REGIONS[0])
     arn = f"arn:aws:iam::{world.ACCOUNTS[0]}:role/<img/src=x/onerror='window.harmed=1'>"
     await all_.get_by_label("ARN of the user or role").fill("Admin")
     await all_.get_by_role("button", name="Start", exact=True).click()

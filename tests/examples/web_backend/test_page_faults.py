@@ -40,6 +40,10 @@ from support.page_checks import (
     check_layout,
     check_markup,
 )
+from support.page_steps import open_start
+from web_backend import world
+
+from detective_async.testing import DetectiveSimulator, Failure, Fault
 
 pytestmark = BROWSER_MARKS
 EXPIRED = {"Cause": "ExpiredToken", "title": "The keys have expired", "detail": "", "code": "ExpiredTokenException"}
@@ -163,6 +167,35 @@ async def test_a_malformed_line_is_a_problem(url: str, page: Page, api: PageApi)
     api.answers["fleet/members"] = good
     await page.locator("#members-refresh").click()
     await expect(page.locator("#members-alert")).to_be_empty()
+
+
+async def test_odd_values_are_shown_as_they_are(url: str, page: Page, api: PageApi) -> None:
+    """A member without a status is one whose status is not known; a time that is none takes no view away."""
+    odd = member(ADMINISTRATORS[0], REGIONS[0], 300000000001, None, UpdatedTime=12345, InvitedTime=0)
+    lines = [odd, member(ADMINISTRATORS[0], REGIONS[0], 300000000002, UpdatedTime="soon")]
+    api.answers["fleet/members"] = ndjson(lines)
+    await page.goto(f"{url}/#members")
+    row = page.locator("#members-table tbody tr").filter(has_text="300000000001")
+    await expect(row.get_by_text("not known", exact=True)).to_be_visible()
+    await expect(row).not_to_contain_text("not a member")
+    await expect(row).to_contain_text("12345")
+    await expect(page.locator("#members-table tbody tr").filter(has_text="300000000002")).to_contain_text("soon")
+    found = {
+        "AccountId": "300000000001",
+        "IsAdministrator": False,
+        "Complete": True,
+        "CoverageAsOf": TIME,
+        "MembershipsAsOf": TIME,
+        "Coverage": [{**cell("300000000001", one, "off"), "Since": 12345} for one in REGIONS],
+        "Memberships": [odd],
+        "Failures": [],
+        "Silent": {},
+        "Changes": [],
+    }
+    api.answers["accounts/300000000001"] = value(found)
+    await page.goto(f"{url}/#account/300000000001")
+    await expect(page.locator("#account-memberships tbody tr")).to_contain_text("not known")
+    await expect(page.locator("#account-coverage tbody tr").first).to_contain_text("12345")
 
 
 async def test_failing_settings_leave_the_navigation(url: str, page: Page, api: PageApi) -> None:
@@ -393,7 +426,7 @@ async def test_three_clicks_are_one_request(url: str, page: Page, api: PageApi, 
     names = {"plan": "Making the plan", "apply": "Applying", "start": "Starting"}
     if button == "start":
         await page.goto(f"{url}/#investigations")
-        await page.get_by_text("Start an investigation").click()
+        await open_start(page)
         await page.get_by_label("ARN of the user or role").fill(f"arn:aws:iam::{ADMINISTRATORS[0]}:role/Admin")
         await page.get_by_role("button", name="Start", exact=True).click()
     else:
@@ -412,7 +445,7 @@ async def test_a_start_that_is_sent_again_is_the_same_start(url: str, page: Page
     path = f"POST accounts/{ADMINISTRATORS[0]}/regions/{REGIONS[0]}/investigations"
     api.answers[path] = problem(503, "Service Unavailable")
     await page.goto(f"{url}/#investigations")
-    await page.get_by_text("Start an investigation").click()
+    await open_start(page)
     entity = page.get_by_label("ARN of the user or role")
     await entity.fill(f"arn:aws:iam::{ADMINISTRATORS[0]}:role/Admin")
     for count in (1, 2):
@@ -427,6 +460,20 @@ async def test_a_start_that_is_sent_again_is_the_same_start(url: str, page: Page
     assert all(re.fullmatch("[0-9a-f]{32}", token) for token in tokens)
 
 
+async def test_expired_keys_are_named_as_such(sim: DetectiveSimulator, url: str, page: Page) -> None:
+    """Also where an investigation is started: they are no error of the server's program."""
+    expired = Failure(403, "ExpiredTokenException", "The security token included in the request is expired")
+    sim.inject(Fault(expired, count=None))
+    await page.goto(f"{url}/#investigations")
+    words = "ExpiredToken: The server's credentials have expired: renew them."
+    await expect(page.locator("#investigations-failures")).to_contain_text(words)
+    await open_start(page, world.ACCOUNTS[0], world.REGIONS[0])
+    await page.get_by_label("ARN of the user or role").fill(f"arn:aws:iam::{world.ACCOUNTS[0]}:role/Admin")
+    await page.get_by_role("button", name="Start", exact=True).click()
+    await expect(page.locator("#start-alert p").first).to_have_text(words)
+    await expect(page.get_by_text("Internal Server Error")).to_have_count(0)
+
+
 async def test_what_was_typed_survives_a_reload(url: str, page: Page, api: PageApi) -> None:
     """The form of a plan, its plan, and the form of an investigation."""
     api.answers["POST onboarding/plans"] = value(plan(), 201)
@@ -438,7 +485,7 @@ async def test_what_was_typed_survives_a_reload(url: str, page: Page, api: PageA
     await expect(page.locator("#plan-apply")).to_be_visible()
     assert f"plan={'b' * 32}" in page.url
     await page.get_by_role("link", name="Investigations").click()
-    await page.get_by_text("Start an investigation").click()
+    await open_start(page)
     await page.get_by_label("ARN of the user or role").fill("arn:half")
     await page.reload()
     await expect(page.get_by_label("ARN of the user or role")).to_have_value("arn:half")
@@ -530,6 +577,9 @@ async def test_everything_prints(url: str, page: Page, api: PageApi) -> None:
     await expect(page.locator("#members-table tbody tr")).to_have_count(300)
     await expect(page.locator("#members-refresh")).to_be_hidden()
     assert await page.locator("#members .box").last.evaluate("box => box.scrollHeight <= box.clientHeight + 1")
+    # Chromium repeats the texts of a header on each sheet, but no boxes of buttons.
+    heading = page.locator("#members-table thead button").first
+    assert await heading.evaluate("button => getComputedStyle(button).display") == "contents"
 
 
 async def test_names_and_addresses_are_shown_if_asked_for(url: str, page: Page, api: PageApi) -> None:
@@ -726,7 +776,7 @@ async def test_every_view_is_accessible_and_fits(
         await page.get_by_role("button", name="Show the plan").click()
         await expect(page.locator("#plan-apply")).to_be_visible()
     if view == "investigations":
-        await page.get_by_text("Start an investigation").click()
+        await open_start(page)
     await expect(page.get_by_role("heading", level=2).first).to_be_visible()
     await page.wait_for_timeout(200)
 

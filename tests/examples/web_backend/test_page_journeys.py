@@ -35,6 +35,7 @@ from support.page_api import (
     target,
     value,
 )
+from support.page_steps import open_start
 from support.wire_server import until
 
 pytestmark = BROWSER_MARKS
@@ -195,7 +196,12 @@ async def test_an_unknown_account_can_be_onboarded(url: str, page: Page, api: Pa
     words = f"In no graph of the 1 administrator that answered; {ADMINISTRATORS[1]} did not answer"
     await expect(page.locator("#account-verdict")).to_have_text(f"Account {ACCOUNT} was not found. {words}.")
     await expect(page.locator("#account-coverage tbody tr").first).to_contain_text(words)
-    await page.get_by_role("link", name=f"Onboard this account in {', '.join(REGIONS)}").click()
+    # No button: somebody may pay for a second graph's data.
+    offer = page.locator("#account-unsure")
+    await expect(offer).to_contain_text("It may be covered already")
+    await expect(page.get_by_role("link", name=re.compile("^Onboard this account"))).to_have_count(1)
+    await expect(page.locator("#one a.main")).to_have_count(0)
+    await offer.get_by_role("link", name=f"Onboard this account in {', '.join(REGIONS)}").click()
     # Nobody is preselected, since no membership names an administrator.
     await expect(administrator(page)).to_have_value("")
     await expect(administrator(page)).to_be_focused()
@@ -226,6 +232,22 @@ async def test_an_administrator_that_did_not_answer_is_not_called_absent(url: st
     words = f"Account {ACCOUNT}: not known in 2 regions, which could not be checked."
     await expect(page.locator("#account-verdict")).to_have_text(words)
     await expect(page.get_by_role("link", name="Onboard this account")).to_have_count(0)
+
+
+async def test_what_is_not_known_is_no_gap_to_be_filled(url: str, page: Page, api: PageApi) -> None:
+    """An account that is covered may be so where an administrator did not answer: it is offered for what is off."""
+    silent = {REGIONS[0]: {"Count": 1, "AccountIds": [ADMINISTRATORS[1]]}}
+    unknown = cell(ACCOUNT, REGIONS[0], "failed", "could not be checked")
+    found = document(Coverage=[unknown, cell(ACCOUNT, REGIONS[1], "on")], Silent=silent)
+    api.answers[f"accounts/{ACCOUNT}"] = value(found)
+    await page.goto(f"{url}/#account/{ACCOUNT}")
+    await expect(page.locator("#account-coverage")).to_contain_text("did not answer")
+    await expect(page.get_by_role("link", name=re.compile("^Onboard this account"))).to_have_count(0)
+    api.answers[f"accounts/{ACCOUNT}"] = value({**found, "Coverage": [unknown, cell(ACCOUNT, REGIONS[1], "off")]})
+    await page.reload()
+    await expect(page.get_by_role("link", name=re.compile("^Onboard this account"))).to_have_text(
+        re.compile(rf"^Onboard this account in {REGIONS[1]}$")
+    )
 
 
 async def test_who_did_not_answer_is_said_of_its_region(url: str, page: Page, api: PageApi) -> None:
@@ -954,12 +976,36 @@ async def test_what_is_hidden_is_not_in_the_address(url: str, page: Page, api: P
     assert page.url.endswith("/#members")
 
 
+async def test_nobody_is_chosen_for_an_investigation(url: str, page: Page, api: PageApi) -> None:
+    """It would start in a graph that nobody has meant; where there is one only, it is that."""
+    await page.goto(f"{url}/#investigations")
+    await page.get_by_text("Start an investigation").click()
+    await page.get_by_label("ARN of the user or role").fill(f"arn:aws:iam::{ADMINISTRATORS[1]}:role/Admin")
+    await expect(page.locator("#start-account")).to_have_value("")
+    await expect(page.locator("#start-region")).to_have_value("")
+    start = page.get_by_role("button", name="Start", exact=True)
+    await start.click()
+    await page.locator("#start-account").select_option(ADMINISTRATORS[1])
+    await start.click()
+    assert not [one for one in api.requests if one.startswith("POST")]
+    await page.locator("#start-region").select_option(REGIONS[1])
+    await start.click()
+    path = f"POST accounts/{ADMINISTRATORS[1]}/regions/{REGIONS[1]}/investigations"
+    await until(lambda: path in api.requests, "it is started where that was chosen")
+    one = {"Accounts": ADMINISTRATORS[:1], "Regions": REGIONS[:1]}
+    api.answers["settings"] = value({**SETTINGS, **one})
+    await page.evaluate("sessionStorage.clear()")
+    await page.reload()
+    await expect(page.locator("#start-account")).to_have_value(ADMINISTRATORS[0])
+    await expect(page.locator("#start-region")).to_have_value(REGIONS[0])
+
+
 async def test_a_start_of_unknown_outcome_is_repeated_as_another_one(url: str, page: Page, api: PageApi) -> None:
     """The server answers the same token as before for ever: who has looked, and found nothing, starts it anew."""
     path = f"POST accounts/{ADMINISTRATORS[0]}/regions/{REGIONS[0]}/investigations"
     api.answers[path] = problem(503, "Connection lost", outcome_unknown=True)
     await page.goto(f"{url}/#investigations")
-    await page.get_by_text("Start an investigation").click()
+    await open_start(page)
     await page.get_by_label("ARN of the user or role").fill(f"arn:aws:iam::{ADMINISTRATORS[0]}:role/Admin")
     await page.get_by_role("button", name="Start", exact=True).click()
     anew = page.get_by_role("button", name="It was not started: start it")
@@ -974,7 +1020,7 @@ async def test_what_is_started_anew_is_what_the_alert_names(url: str, page: Page
     path = f"POST accounts/{ADMINISTRATORS[0]}/regions/{REGIONS[0]}/investigations"
     api.answers[path] = problem(503, "Connection lost", outcome_unknown=True)
     await page.goto(f"{url}/#investigations")
-    await page.get_by_text("Start an investigation").click()
+    await open_start(page)
     arn = f"arn:aws:iam::{ADMINISTRATORS[0]}:role/"
     entity = page.get_by_label("ARN of the user or role")
     await entity.fill(f"{arn}Admin")
@@ -995,7 +1041,7 @@ async def test_what_is_typed_while_a_start_is_under_way_stays(url: str, page: Pa
     answer, gate = late(value({"InvestigationId": "0" * 21}, 201))
     api.answers[f"POST accounts/{ADMINISTRATORS[0]}/regions/{REGIONS[0]}/investigations"] = answer
     await page.goto(f"{url}/#investigations")
-    await page.get_by_text("Start an investigation").click()
+    await open_start(page)
     entity = page.get_by_label("ARN of the user or role")
     await entity.fill(f"arn:aws:iam::{ADMINISTRATORS[0]}:role/Admin")
     await page.get_by_role("button", name="Start", exact=True).click()

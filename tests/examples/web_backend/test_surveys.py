@@ -166,22 +166,33 @@ async def test_a_silent_survey_says_that_it_goes_on(
 ) -> None:
     """In both forms of streams, so that a reader can tell it from one that hangs."""
     monkeypatch.setattr(feed, "SILENCE", 0.05)
+    monkeypatch.setattr(api_fleet, "_PROGRESS_INTERVAL", 0.05)
     sim.inject(Fault(Latency(0.5), operation="ListGraphs", count=None))
     records, events = await asyncio.gather(backend.records("/api/fleet/members"), backend.events(OVERVIEW, alive=True))
     assert {"Progress": {"Done": 0, "Total": TARGETS}} in records
     assert "alive" in {event.name for event in events}
 
 
-async def test_a_stream_with_nothing_selected_says_that_it_goes_on(
-    backend: Backend, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.settings(accounts=world.ACCOUNTS[:5])
+@pytest.mark.parametrize(
+    "path", ["/api/fleet/members?member=9999", "/api/coverage", "/api/fleet/members", "/api/fleet/investigations"]
+)
+async def test_a_stream_says_how_many_have_answered(
+    backend: Backend, sim: DetectiveSimulator, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    """What others have answered is not silence to the survey, but to the reader of a selection."""
-    monkeypatch.setattr(api_fleet, "_PROGRESS_INTERVAL", 0.0)
-    for path in ("/api/fleet/members?member=9999", "/api/coverage"):
-        records = await backend.records(path)
-        done = [record["Progress"]["Done"] for record in records if "Progress" in record]
-        assert len(done) > TARGETS / 2
-        assert done == sorted(done)
+    """Whatever they have answered: nothing that is selected, rows, or failures."""
+    monkeypatch.setattr(api_fleet, "_PROGRESS_INTERVAL", 0.05)
+    places = [(account, region) for account in world.ACCOUNTS[:5] for region in world.REGIONS]
+    for number, (account, region) in enumerate(places):
+        # One after the other, and every third one with a failure.
+        sim.inject(Fault(Latency(0.1 * number), account=account, region=region, operation="ListGraphs", count=None))
+        if number % 3 == 0:
+            denied = Failure(403, "AccessDeniedException", "denied")
+            sim.inject(Fault(denied, account=account, region=region, operation="ListGraphs", count=None))
+    begin, *lines, _ = await backend.records(path)
+    done = [line["Progress"]["Done"] for line in lines if "Progress" in line]
+    assert done == sorted(done)
+    assert len(set(done)) > begin["Begin"]["Total"] / 3
 
 
 @pytest.mark.settings(accounts=world.ACCOUNTS[:4], target_timeout=4.0)

@@ -99,6 +99,16 @@ def test_unmodelled_codes(code: str, status: int, expected: int) -> None:
     assert (problem.detail == "words") == (expected != 500)
 
 
+@pytest.mark.parametrize("code", ["ExpiredToken", "ExpiredTokenException"])
+def test_expired_keys(code: str) -> None:
+    """Who reads it can do something about it, while other mistakes of the server are not explained."""
+    expected = "The server's credentials have expired: renew them."
+    assert problem_of(ServiceError(code, "words", status=403)).detail == expected
+    role = AssumeRoleError("words", role_arn="arn:aws:iam::111122223333:role/R", code=code, status=403, request_id=None)
+    role.__cause__ = ServiceError(code, status=403)
+    assert (problem_of(role).status, problem_of(role).detail) == (500, expected)
+
+
 def test_class_without_its_code() -> None:
     """The class determines the status if the code is unknown."""
     assert problem_of(ConflictException("com.amazonaws#Conflict", status=409)).status == 409
