@@ -266,14 +266,14 @@ class RegionRun:
         except DetectiveError as error:
             # A token of the next page may be none any more. The plan has read them all.
             may_pass = isinstance(error, ValidationException) or is_denial(error)
-            if not self.execution.is_transient(error) and (not may_pass or self._refusals.last(error)):
+            if not self.execution.is_transient(error) and (not may_pass or self._refusals.lasts(error)):
                 raise
             if isinstance(error, ResourceNotFoundException):
                 await self.graph.require()
             self._look_error = error
             return False
         self.graph.unseen.clear()
-        self._refusals.clear_reads()
+        self._refusals.clear()
         self._members, self._look_error, self.graph.is_listed = len(members), None, True
         progress = False
         for account in unseen:

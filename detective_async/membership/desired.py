@@ -75,7 +75,7 @@ def _tags(values: Mapping[str, str] | None) -> Mapping[str, str]:
 def _check_member_credentials(value: object, path: str) -> None:
     if isinstance(value, Mapping):
         for account_id, source in value.items():
-            ACCOUNT_ID(account_id, f"{path}: the key")
+            ACCOUNT_ID(account_id, f"{path}: the key {shown(account_id)}")
             _check_source(source, f"{path}[{shown(account_id)}]")
         return
     if not callable(value):

@@ -74,11 +74,11 @@ class Refusals:
     def may_pass(self, error: DetectiveError) -> bool:
         """Record an error, and return whether it is a denial that is not believed yet."""
         if is_denial(error):
-            return not self.last(error)
+            return not self.lasts(error)
         self._of(error).clear()
         return False
 
-    def last(self, error: DetectiveError) -> bool:
+    def lasts(self, error: DetectiveError) -> bool:
         """Record an error, and return whether it is to be believed."""
         return self._of(error).lasts()
 

@@ -313,7 +313,7 @@ class SetAutoEnable(GraphStep):
         """Return True also while it is not seen everywhere that the graph is there, and the organization's."""
         if not isinstance(error, ValidationException):
             return super().is_transient(error)
-        return self.graph.is_new or not self.refusals.last(error)
+        return self.graph.is_new or not self.refusals.lasts(error)
 
     def note_done(self) -> None:
         """Note also what was set."""

@@ -157,7 +157,8 @@ class TeardownPlan(Plan):
         have shown it for 15 s; a successful DeleteGraph counts at once. With a shorter `timeout`, the report says that
         the graph may be gone.
 
-        API operations: ListMembers, DeleteGraph, again after transient errors, until the deadline; of a graph that is
+        API operations: ListMembers, DeleteGraph, again after transient errors until the deadline, and after denials for
+        15 s; of a graph that is
         not found, ListGraphs, and GetCallerIdentity of STS. If applying is cancelled, `report` has what was deleted
         until then.
 
