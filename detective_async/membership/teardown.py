@@ -158,9 +158,8 @@ class TeardownPlan(Plan):
         the graph may be gone.
 
         API operations: ListMembers, DeleteGraph, again after transient errors until the deadline, and after denials for
-        15 s; of a graph that is
-        not found, ListGraphs, and GetCallerIdentity of STS. If applying is cancelled, `report` has what was deleted
-        until then.
+        15 s; of a graph that is not found, ListGraphs, and GetCallerIdentity of STS. If applying is cancelled, `report`
+        has what was deleted until then.
 
         Args:
             confirm: the id of the administrator account that owns the graphs.
