@@ -95,6 +95,6 @@ export function Targets({ totals }) {
       columns=${columns} sort=${sortOf("account", columns)} onSort=${adjustSort} />
     <${Exports} kind="members" query=${{ region }} phase=${fleet.phase} old=${0} rows=${memberships}
       failed=${failures}>${region ? `all members in ${region}` : "all members"}<//> <${Exports} kind="failures"
-      query=${{}} phase=${fleet.phase} rows=${failures}>all failures<//>
+      query=${{}} phase=${fleet.phase} old=${0} rows=${failures}>all failures<//>
   </section>`;
 }
