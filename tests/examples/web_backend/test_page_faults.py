@@ -465,12 +465,12 @@ async def test_expired_keys_are_named_as_such(sim: DetectiveSimulator, url: str,
     expired = Failure(403, "ExpiredTokenException", "The security token included in the request is expired")
     sim.inject(Fault(expired, count=None))
     await page.goto(f"{url}/#investigations")
-    words = "ExpiredToken: The server's credentials have expired: renew them."
+    words = "The server's credentials have expired: renew them."
     await expect(page.locator("#investigations-failures")).to_contain_text(words)
     await open_start(page, world.ACCOUNTS[0], world.REGIONS[0])
     await page.get_by_label("ARN of the user or role").fill(f"arn:aws:iam::{world.ACCOUNTS[0]}:role/Admin")
     await page.get_by_role("button", name="Start", exact=True).click()
-    await expect(page.locator("#start-alert p").first).to_have_text(words)
+    await expect(page.locator("#start-alert p").first).to_have_text(f"ExpiredToken: {words}")
     await expect(page.get_by_text("Internal Server Error")).to_have_count(0)
 
 
