@@ -43,8 +43,10 @@ def export(kind: str, form: str) -> Any:
         failed = 0 if kind == "failures" else sum(one.failure is not None for one in found)
         state = f"-incomplete-{failed}-failed" if failed else ""
         # In a thread, since that takes seconds for very many rows.
-        lines = await asyncio.to_thread(_lines, kind, found, selection, query.get("sort"), known)
-        body = await asyncio.to_thread(_body, kind, form, lines, names)
+        # All of it in one call: the lines would take memory until the file is sent.
+        body = await asyncio.to_thread(
+            lambda: _body(kind, form, _lines(kind, found, selection, query.get("sort"), known), names)
+        )
         if query["names"] or selection.emails:
             # A warning, since it is to be in the log whatever the log's level.
             _logger.warning(
