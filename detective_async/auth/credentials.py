@@ -16,6 +16,8 @@ from detective_async.settings.expressions import expression
 #: Characters that copying or reading a file may add to a key; they cause wrong signatures or invalid headers.
 _INVALID_CHARACTERS = expression(r"\A\s|\s\Z|[\x00-\x1f\x7f\ud800-\udfff]")
 _ACCOUNT_ID = expression(r"[0-9]{12}")
+#: AWS's codes for a session token whose lifetime is over: STS's, and that of services which speak JSON.
+EXPIRED_KEYS = frozenset({"ExpiredToken", "ExpiredTokenException"})
 
 
 def account_id_or_none(value: object) -> str | None:

@@ -4,6 +4,7 @@ import contextlib
 import errno
 from collections.abc import Iterable, Iterator
 
+from detective_async.auth.credentials import EXPIRED_KEYS
 from detective_async.errors import (
     AssumeRoleError,
     ConfigurationError,
@@ -37,7 +38,7 @@ class CommandError(Exception):
 _REMEDIES = {
     "AccessDeniedException": "`detective-async whoami` shows which permissions are missing",
     "AWSOrganizationsNotInUseException": "give a list of accounts instead of --organization",
-    "ExpiredTokenException": "log in again, or fetch new credentials",
+    **dict.fromkeys(EXPIRED_KEYS, "log in again, or fetch new credentials"),
     "InvalidClientTokenId": "check the access keys",
     "InvalidSignatureException": "check the secret access key and this machine's clock",
     "SignatureDoesNotMatch": "check the secret access key and this machine's clock",
@@ -115,4 +116,7 @@ def remedy_for(error: Exception) -> str | None:
     """Return what to do about an error, if that is known."""
     if isinstance(error, ServiceError):
         return _REMEDIES.get(error.code)
+    # A role may be refused for the keys that assume it, which no look at the role mends.
+    if isinstance(error, AssumeRoleError) and error.code in _REMEDIES:
+        return _REMEDIES[error.code]
     return next((remedy for kind, remedy in _REMEDIES_BY_KIND if isinstance(error, kind)), None)

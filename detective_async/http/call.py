@@ -20,6 +20,7 @@ from detective_async.auth import (
     credentials_from,
     provider_name,
 )
+from detective_async.auth.credentials import EXPIRED_KEYS
 from detective_async.auth.signing import sign
 from detective_async.errors import (
     ClientClosed,
@@ -45,9 +46,7 @@ if TYPE_CHECKING:
     from detective_async.http.telemetry import CallRecorder
     from detective_async.retry.rate_limiter import Pace
 
-#: AWS's codes for a session token whose lifetime is over.
-_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
-#: Those for a key that it does not know: it was deleted, or the region is not enabled for its account.
+#: AWS's codes for a key that it does not know: it was deleted, or the region is not enabled for its account.
 _UNKNOWN_KEY = frozenset({"InvalidAccessKeyId", "InvalidClientTokenId", "UnrecognizedClientException"})
 _SUCCESS = range(200, 300)
 #: Bytes of a response that take about as long to decode as a small call takes as a whole.
@@ -395,7 +394,7 @@ class Transport:
         """Return whether to get credentials again, after AWS refused these as expired or unknown."""
         code = code_of(error)
         provider = self.credentials
-        if code in _EXPIRED:
+        if code in EXPIRED_KEYS:
             if isinstance(provider, ManagedProvider):
                 provider.invalidate(used)
             return True

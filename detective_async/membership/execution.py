@@ -18,6 +18,7 @@ from detective_async.api.models.exceptions import (
 from detective_async.api.redaction import in_one_line
 from detective_async.api.sts import GET_CALLER_IDENTITY
 from detective_async.auth import CredentialsSource
+from detective_async.auth.credentials import EXPIRED_KEYS
 from detective_async.client.client import DetectiveClient, check_client
 from detective_async.client.identity import caller_account, has_other_keys, identified
 from detective_async.client.polling import Wait
@@ -67,7 +68,6 @@ _READS = ("List", "Get", "Describe", "BatchGet")
 #: second.
 _SECONDS_PER_READ = 0.16
 _EARLY = 1.5
-_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
 #: What services say of access keys that they do not know; the second one is STS's.
 _UNKNOWN_KEYS = frozenset({UNKNOWN_KEYS, "InvalidClientTokenId"})
@@ -398,7 +398,7 @@ def reason_of(error: Exception) -> Reason:
     error = _innermost(error)
     if isinstance(error, StoppedError):
         return error.reason
-    if isinstance(error, AssumeRoleError | ServiceError) and error.code in _EXPIRED:
+    if isinstance(error, AssumeRoleError | ServiceError) and error.code in EXPIRED_KEYS:
         return Reason.KEYS_EXPIRED
     if getattr(error, "operation", None) == GET_CALLER_IDENTITY.name:
         return Reason.UNKNOWN_KEYS if getattr(error, "code", None) in _UNKNOWN_KEYS else Reason.WRONG_ACCOUNT

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -256,6 +257,21 @@ def test_an_error_is_one_line_with_the_remedy(program: Program, failure: Failure
     assert words in ended.err
     assert ended.err.startswith("detective-async: ")
     assert len(ended.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("code", ["ExpiredToken", "InvalidClientTokenId", "AccessDenied"])
+@pytest.mark.parametrize("has_role", [False, True])
+def test_the_remedy_for_keys_that_sts_refuses(program: Program, has_role: bool, code: str) -> None:
+    """It is about the keys also where they were to assume a role, which is not what is wrong then."""
+    program.sim.inject(Fault(Failure(403, code, "no"), "AssumeRole" if has_role else "GetCallerIdentity", count=None))
+    role = ("--account", ADMINISTRATOR, "--role-name", ROLE) if has_role else ()
+    remedies = {
+        "ExpiredToken": "log in again, or fetch new credentials",
+        "InvalidClientTokenId": "check the access keys",
+        "AccessDenied": "check --role-name, --external-id, and whom the role trusts" if has_role else "no",
+    }
+    ended = program("whoami", *role)
+    assert remedies[code] in ended.err
 
 
 def test_a_transport_error_says_what_to_check(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -521,6 +537,20 @@ def test_a_question_on_a_terminal(answer: str, done: bool, monkeypatch: pytest.M
         with pytest.raises(CommandError, match="not confirmed: nothing was done"):
             options.confirm("Do it?", yes=False)
     assert terminal.getvalue() == "Do it? [y/N] "
+
+
+def test_an_answer_that_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is waited for, over several of the short waits between which signals are handled."""
+    reader, writer = os.pipe()
+    looks = Mock(side_effect=[([], [], []), ([], [], []), ([reader], [], [])])
+    monkeypatch.setattr(select, "select", looks)
+    os.write(writer, b"y\n")
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        monkeypatch.setattr(sys, "stdin", Mock(isatty=lambda: True, fileno=pipe.fileno, readline=pipe.readline))
+        monkeypatch.setattr(sys, "stderr", Terminal())
+        options.confirm("Do it?", yes=False)
+    assert looks.call_count == 3
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -10,6 +10,7 @@ from typing import Any
 from attrs import Factory, evolve, frozen
 
 from detective_async.api.redaction import mask_keys
+from detective_async.auth.credentials import EXPIRED_KEYS
 from detective_async.errors import (
     AssumeRoleError,
     AttemptTimeout,
@@ -163,7 +164,7 @@ def _(error: ServiceError) -> Problem:
 
 def _own_fault(code: str | None) -> str:
     """Return what may be said of a mistake in the server's configuration."""
-    return _EXPIRED if (code or "").removesuffix("Exception") == "ExpiredToken" else _NOT_CONFIGURED
+    return _EXPIRED if code in EXPIRED_KEYS else _NOT_CONFIGURED
 
 
 def _service_status(error: ServiceError) -> int:
