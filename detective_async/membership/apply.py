@@ -210,7 +210,7 @@ class RegionRun:
                 try:
                     found = await execution.until_read(graph.find)
                 except DetectiveError as error:
-                    if not self._refusals.may_pass(error) or not await wait.pause():
+                    if not self._refusals.doubts(error) or not await wait.pause():
                         raise
                     continue
                 if found is None and self.arn is None and (first := first_step(graph)) is not None:

@@ -71,7 +71,7 @@ class Refusals:
     def __attrs_post_init__(self) -> None:
         self._of_reads, self._of_changes = Contradiction(self._clock), Contradiction(self._clock)
 
-    def may_pass(self, error: DetectiveError) -> bool:
+    def doubts(self, error: DetectiveError) -> bool:
         """Record an error, and return whether it is a denial that is not believed yet."""
         if is_denial(error):
             return not self.lasts(error)

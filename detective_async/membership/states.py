@@ -234,7 +234,7 @@ class AccountState:
     def fail(self, kind: ActionKind, error: DetectiveError) -> None:
         """Record an error; the state is looked at before the next decision."""
         retry_at = None
-        if self._refusals.may_pass(error):
+        if self._refusals.doubts(error):
             retry_at = self._now + next(self._pauses_of_refusals)
         elif self.execution.is_transient(error):
             retry_at = self._next_attempt()

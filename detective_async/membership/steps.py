@@ -103,16 +103,16 @@ class Step(ABC):
         Raises:
             DetectiveError: the error, if it does not pass.
         """
-        if not self.is_transient(error):
+        if not self.goes_on_after(error):
             # It ends with the error, which says what has kept it from ending, too.
             for key in (self.kind, self.reading):
                 self.graph.failures.pop(key, None)
             raise error
         self.graph.failures[self.reading if is_read(error) else self.kind] = error
 
-    def is_transient(self, error: DetectiveError) -> bool:
+    def goes_on_after(self, error: DetectiveError) -> bool:
         """Record an error, and return whether it is worth trying again after it."""
-        return self.refusals.may_pass(error) or self.execution.is_transient(error)
+        return self.refusals.doubts(error) or self.execution.is_transient(error)
 
     def shortest_pause(self, error: DetectiveError) -> float:
         """Return the seconds for which not to try again after an error: more each time that a change was refused."""
@@ -209,10 +209,10 @@ class EnableAdministrator(Step):
         async with self.execution.acting(self.graph.region, self.note_unknown):
             await self._management.enable_organization_admin_account(self._account_id)
 
-    def is_transient(self, error: DetectiveError) -> bool:
+    def goes_on_after(self, error: DetectiveError) -> bool:
         """Return True also while another delegation settles, or a former graph is being deleted."""
         is_busy = isinstance(error, ValidationException) and _BUSY.search(error.message) is not None
-        return is_busy or super().is_transient(error)
+        return is_busy or super().goes_on_after(error)
 
 
 class TagGraph(GraphStep):
@@ -309,10 +309,10 @@ class SetAutoEnable(GraphStep):
         async with self.execution.acting(self.graph.region, self.note_unknown):
             await self.client.update_organization_configuration(self.graph.found_arn, auto_enable="on" in names)
 
-    def is_transient(self, error: DetectiveError) -> bool:
+    def goes_on_after(self, error: DetectiveError) -> bool:
         """Return True also while it is not seen everywhere that the graph is there, and the organization's."""
         if not isinstance(error, ValidationException):
-            return super().is_transient(error)
+            return super().goes_on_after(error)
         return self.graph.is_new or not self.refusals.lasts(error)
 
     def note_done(self) -> None:

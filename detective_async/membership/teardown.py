@@ -345,7 +345,7 @@ class _Deletion:
                 return
             except DetectiveError as error:
                 self._fail(error)
-                if self._refusals.may_pass(error):
+                if self._refusals.doubts(error):
                     shortest = 0.0 if is_read(error) else next(pauses)
                 elif not execution.is_transient(error):
                     return
