@@ -7,12 +7,15 @@ from contextlib import asynccontextmanager
 
 from attrs import Factory, define, field
 
+#: Seconds of use by which a party can be behind or ahead: one hung call, or a long rest, is not made up for in full.
+_MOST_AHEAD = 5.0
+
 
 @define(eq=False)
 class _Party:
     in_use: int = 0
-    # The seconds for which it has used a slot the last time.
-    last: float = 0.0
+    # The seconds for which it has used slots, so far as they count.
+    used: float = 0.0
     waiting: deque[asyncio.Future[None]] = Factory(deque)
 
 
@@ -25,8 +28,8 @@ class SharedSlots:
     """A limit on concurrent work, shared by parties such as regions, so that a slow one does not starve the others.
 
     A party may use more than its equal share only while a slot stays free for each other one that uses none. Where
-    several wait, the one that uses the fewest slots is next, and of these the one whose last use was the shortest: with
-    more slow parties than slots, a quick one would wait for all of them before each of its turns.
+    several wait, the one that uses the fewest slots is next, and of these the one that has used them for the shortest
+    time: with more slow parties than slots, a quick one would wait for all of them before each of its turns.
 
     Args:
         limit: the maximum number of slots in use.
@@ -49,7 +52,7 @@ class SharedSlots:
             yield
         finally:
             party.in_use -= 1
-            party.last = asyncio.get_running_loop().time() - began
+            party.used += asyncio.get_running_loop().time() - began
             self._grant()
 
     def leave(self, name: str) -> None:
@@ -75,7 +78,10 @@ class SharedSlots:
 
     def _grant(self) -> None:
         while ready := [party for party in self._parties.values() if party.waiting and self._may_take(party)]:
-            party = min(ready, key=lambda one: (one.in_use, one.last))
+            least = min(one.used for one in ready)
+            for one in ready:
+                one.used = min(one.used, least + _MOST_AHEAD)
+            party = min(ready, key=lambda one: (one.in_use, one.used))
             turn = party.waiting.popleft()
             # One that was cancelled may not have removed itself yet.
             if not turn.done():

@@ -86,6 +86,29 @@ async def test_quick_parties_are_not_behind_slow_ones() -> None:
     assert max(place for place, name in enumerate(log) if name == "quick") < 12
 
 
+@in_virtual_time
+async def test_a_party_that_was_slow_is_served_again() -> None:
+    """One call that hangs is not made up for in full, by waiting until each of the others has used the slot as long."""
+    slots = SharedSlots(1, ["slow", "quick", "other"])
+    now, ends = asyncio.get_running_loop().time, dict[str, list[float]]()
+
+    async def work(name: str, *seconds: float) -> None:
+        for duration in seconds:
+            async with slots.of(name):
+                await asyncio.sleep(duration)
+            ends.setdefault(name, []).append(now() - began)
+
+    began = now()
+    await asyncio.gather(work("slow", 30, 1, 1), work("quick", *[1] * 60), work("other", *[1] * 60))
+    assert ends["slow"][0] == 30
+    # The two others have used it for five seconds each.
+    assert 40 <= ends["slow"][1] <= 43
+    # In turns from then on.
+    assert ends["slow"][2] - ends["slow"][1] <= 4
+    # Nobody has waited while the slot was free.
+    assert max(ends["quick"][-1], ends["other"][-1]) == 152
+
+
 async def test_cancelled_waits_lose_no_slot() -> None:
     """Whether a wait is cancelled before it is given a slot, at that moment, or after another one."""
     slots, release, log = SharedSlots(1, ["a", "b"]), asyncio.Event(), list[str]()
