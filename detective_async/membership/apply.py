@@ -62,11 +62,11 @@ class Delegation:
     Delegating in many regions at once has failed in all but one for sister services of Detective.
 
     Attributes:
-        refusals: what AWS has denied in any of the regions, so that not each of them has to find out how long it lasts.
+        refusals: of the changes in all regions, so that not each of them has to find out how long a denial lasts.
     """
 
     _wait: Wait
-    refusals: Refusals = field(init=False)
+    refusals: dict[str, Contradiction] = field(init=False, factory=dict)
     _entry: asyncio.Lock = field(init=False, factory=asyncio.Lock)
     _settled: bool = field(init=False, default=False)
     # The region that has begun last, and whether the next one may begin.
@@ -74,9 +74,6 @@ class Delegation:
     _free: asyncio.Event = field(init=False, factory=asyncio.Event)
     # That the organization or the client is another account's, which holds for all regions.
     _stopped: StoppedError | None = field(init=False, default=None)
-
-    def __attrs_post_init__(self) -> None:
-        self.refusals = Refusals(self._wait.clock)
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
@@ -207,12 +204,8 @@ class RegionRun:
             another, wait = Contradiction(execution.clock), execution.wait.part()
             graph.failures[None] = StoppedError(Reason.NO_RESPONSE, "no response yet to the look for the graph")
             while True:
-                try:
-                    found = await execution.until_read(graph.find)
-                except DetectiveError as error:
-                    if not self._refusals.doubts(error) or not await wait.pause():
-                        raise
-                    continue
+                found = await execution.until_read(graph.find, self._refusals.doubts)
+                self._refusals.clear_reads()
                 if found is None and self.arn is None and (first := first_step(graph)) is not None:
                     # The action was taken out of the plan.
                     raise not_planned(first.kind)
@@ -228,7 +221,8 @@ class RegionRun:
         assert step is not None  # noqa: S101 - the plan shows it
         turn: AbstractAsyncContextManager[None] = nullcontext()
         if isinstance(step, EnableAdministrator):
-            turn, step.refusals = self.delegation.turn(), self.delegation.refusals
+            turn = self.delegation.turn()
+            step.refusals = Refusals(execution.clock, self.delegation.refusals)
         async with turn:
             await carry_out(step, execution.wait.part())
 
@@ -265,8 +259,8 @@ class RegionRun:
             members = await list_members(self.execution, self.graph.client, self.graph.found_arn)
         except DetectiveError as error:
             # A token of the next page may be none any more. The plan has read them all.
-            may_pass = isinstance(error, ValidationException) or is_denial(error)
-            if not self.execution.is_transient(error) and (not may_pass or self._refusals.lasts(error)):
+            is_doubted = self._refusals.doubts(error, refuses=isinstance(error, ValidationException))
+            if not is_doubted and not self.execution.is_transient(error):
                 raise
             if isinstance(error, ResourceNotFoundException):
                 await self.graph.require()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from detective_async.api.models.exceptions import ServiceQuotaExceededException, ValidationException
 from detective_async.api.models.members import (
@@ -55,6 +55,7 @@ class MemberChanges:
         except DetectiveError as error:
             for account in accounts:
                 account.fail(kind, error)
+            _repeat_together(accounts)
 
     async def add_while_there_is_room(self, kind: ActionKind, accounts: Sequence[AccountState], members: int) -> None:
         """Add accounts of which not all may have room: one tells whether there is any beyond the default quota."""
@@ -189,3 +190,13 @@ def _record(
                 # An attempt before it, without a response, may have carried it out.
                 account.note_unknown(attempted or kind)
             account.refuse(kind, attempted or kind, reasons.get(account.account_id))
+    _repeat_together(accounts)
+
+
+def _repeat_together(accounts: Iterable[AccountState]) -> None:
+    """Let what has failed in one request be repeated in one: each account draws its pause by itself."""
+    failures = {account: account.failure for account in accounts}
+    times = [one.retry_at for one in failures.values() if one is not None and one.retry_at is not None]
+    for account, failure in failures.items():
+        if failure is not None and failure.retry_at is not None:
+            account.failure = evolve(failure, retry_at=max(times))

@@ -72,6 +72,12 @@ _DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
 #: What services say of access keys that they do not know; the second one is STS's.
 _UNKNOWN_KEYS = frozenset({UNKNOWN_KEYS, "InvalidClientTokenId"})
 _DENIALS = _DENIED | NOT_OPTED_IN | _UNKNOWN_KEYS
+#: Why a role could not be assumed, by the code of the error.
+_REASONS_OF_STS = {
+    **dict.fromkeys(_DENIED, Reason.ACCESS_DENIED),
+    **dict.fromkeys(_UNKNOWN_KEYS, Reason.UNKNOWN_KEYS),
+    **dict.fromkeys(NOT_OPTED_IN, Reason.REGION_UNAVAILABLE),
+}
 #: For texts of problems; the error itself has it.
 _REQUEST_ID = re.compile(r" ?\(request id:? [^\s,;)]+\)|(?:[,;] )?request id:? [^\s,;)]+", re.IGNORECASE)
 _REASONS: Mapping[type[Exception], Reason] = {
@@ -321,8 +327,19 @@ class Execution:
             error, TransportError | ConflictException | ResourceNotFoundException
         )
 
-    async def until_read(self, read: Callable[[], Awaitable[T]], *, part: float = 1.0) -> T:
+    async def until_read(
+        self,
+        read: Callable[[], Awaitable[T]],
+        doubts: Callable[[DetectiveError], bool] = lambda _: False,
+        *,
+        part: float = 1.0,
+    ) -> T:
         """Read something, again after transient errors, until the deadline, or for a part of the time until then.
+
+        Args:
+            read: the function that reads it.
+            doubts: whether to read it again after an error that is not transient; called with each error.
+            part: of the time until the deadline.
 
         Raises:
             DetectiveError: an error that is not transient, or the last one before the deadline.
@@ -337,7 +354,8 @@ class Execution:
                         return await read()
                     except DetectiveError as error:
                         failure = error
-                        if not self.is_transient(error) or not await wait.pause():
+                        is_doubted = doubts(error)
+                        if not (is_doubted or self.is_transient(error)) or not await wait.pause():
                             raise
         except TimeoutError:
             problem = StoppedError(Reason.TIMED_OUT, f"it could not be read within {wait.timeout:.10g} s")
@@ -404,8 +422,8 @@ def reason_of(error: Exception) -> Reason:
         return Reason.UNKNOWN_KEYS if getattr(error, "code", None) in _UNKNOWN_KEYS else Reason.WRONG_ACCOUNT
     if finding := _UNAVAILABLE.get(region_finding(error)):
         return finding[0]
-    if isinstance(error, AssumeRoleError) and error.code in _DENIED:
-        return Reason.ACCESS_DENIED
+    if isinstance(error, AssumeRoleError):
+        return _REASONS_OF_STS.get(error.code or "", Reason.NO_CREDENTIALS)
     return next((reason for kind, reason in _REASONS.items() if isinstance(error, kind)), Reason.FAILED)
 
 

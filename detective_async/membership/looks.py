@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from attrs import define, field
 
 from detective_async.api.models.members import MemberDetail
-from detective_async.api.sts import GET_CALLER_IDENTITY
+from detective_async.api.sts import ASSUME_ROLE, GET_CALLER_IDENTITY
 from detective_async.client import polling
 from detective_async.errors import DetectiveError
 from detective_async.membership.decisions import membership_time
@@ -61,26 +61,33 @@ class Contradiction:
 class Refusals:
     """What AWS refuses; reads and changes apart, as a read that succeeds says nothing of what may be changed.
 
-    Permissions, keys and regions that are new are not seen everywhere at once, like all else.
+    Permissions, keys and regions that are new are not seen everywhere at once, like all else. Every error is recorded,
+    and every success: whatever is no refusal ends a row of them. Each operation has its own row, as each may have
+    permissions of its own.
+
+    Attributes:
+        of_changes: the row of each operation that changes something; several may share them.
     """
 
     _clock: Clock
-    _of_reads: Contradiction = field(init=False)
-    _of_changes: Contradiction = field(init=False)
+    of_changes: dict[str, Contradiction] = field(factory=dict)
+    _of_reads: dict[str, Contradiction] = field(init=False, factory=dict)
 
-    def __attrs_post_init__(self) -> None:
-        self._of_reads, self._of_changes = Contradiction(self._clock), Contradiction(self._clock)
+    def doubts(self, error: DetectiveError, *, refuses: bool = False) -> bool:
+        """Record an error, and return whether it is a refusal that is not believed yet.
 
-    def doubts(self, error: DetectiveError) -> bool:
-        """Record an error, and return whether it is a denial that is not believed yet."""
-        if is_denial(error):
-            return not self.lasts(error)
-        self._of(error).clear()
+        Args:
+            error: any error.
+            refuses: whether it is a refusal even if it is no denial.
+        """
+        operation = getattr(error, "operation", ASSUME_ROLE.name)
+        # Whose keys they are is asked before each change.
+        is_of_read = is_read(error) and operation != GET_CALLER_IDENTITY.name
+        rows = self._of_reads if is_of_read else self.of_changes
+        if refuses or is_denial(error):
+            return not rows.setdefault(operation, Contradiction(self._clock)).lasts()
+        rows.clear()
         return False
-
-    def lasts(self, error: DetectiveError) -> bool:
-        """Record an error, and return whether it is to be believed."""
-        return self._of(error).lasts()
 
     def pauses(self) -> Iterator[float]:
         """Return seconds between attempts of a change: each refusal is an error in the account's CloudTrail."""
@@ -93,12 +100,7 @@ class Refusals:
     def clear(self) -> None:
         """Record a change that has succeeded, too."""
         self.clear_reads()
-        self._of_changes.clear()
-
-    def _of(self, error: DetectiveError) -> Contradiction:
-        # Whose keys there are is read only before a change.
-        is_of_read = is_read(error) and getattr(error, "operation", None) != GET_CALLER_IDENTITY.name
-        return self._of_reads if is_of_read else self._of_changes
+        self.of_changes.clear()
 
 
 @define(eq=False)

@@ -250,6 +250,7 @@ class AccountState:
 
     def refuse(self, kind: ActionKind, part: ActionKind, reason: str | None) -> None:
         """Record that AWS left the account unprocessed, in the part of the action that was sent."""
+        self._refusals.clear()
         text = without_request_id(message_text(reason, ())) or "no reason given"
         is_removal = part is ActionKind.REMOVE
         is_in_effect = (_NO_MEMBER if is_removal else _ALREADY_MEMBER).search(text) is not None
@@ -350,6 +351,7 @@ class AccountState:
     def _note_done(self, kind: ActionKind) -> None:
         self.failure = self._pauses = None
         self._refusals.clear()
+        self._pauses_of_refusals = self._refusals.pauses()
         if kind is ActionKind.REINVITE and self._is_half_invited:
             # The removal was its first half.
             self.done.remove(ActionKind.REMOVE)

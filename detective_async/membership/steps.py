@@ -212,7 +212,7 @@ class EnableAdministrator(Step):
     def goes_on_after(self, error: DetectiveError) -> bool:
         """Return True also while another delegation settles, or a former graph is being deleted."""
         is_busy = isinstance(error, ValidationException) and _BUSY.search(error.message) is not None
-        return is_busy or super().goes_on_after(error)
+        return super().goes_on_after(error) or is_busy
 
 
 class TagGraph(GraphStep):
@@ -311,9 +311,10 @@ class SetAutoEnable(GraphStep):
 
     def goes_on_after(self, error: DetectiveError) -> bool:
         """Return True also while it is not seen everywhere that the graph is there, and the organization's."""
-        if not isinstance(error, ValidationException):
-            return super().goes_on_after(error)
-        return self.graph.is_new or not self.refusals.lasts(error)
+        is_unseen = isinstance(error, ValidationException)
+        if is_unseen and not self.graph.is_new:
+            return self.refusals.doubts(error, refuses=True)
+        return super().goes_on_after(error) or is_unseen
 
     def note_done(self) -> None:
         """Note also what was set."""

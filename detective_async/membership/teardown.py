@@ -363,6 +363,8 @@ class _Deletion:
         except ResourceNotFoundException as error:
             # It is gone, or not seen everywhere, or the keys are those of another account by now.
             self._last_error = error
+            if not is_read(error):
+                self._refusals.doubts(error)
             return await self._look(client, error)
         self._end(f"since the plan, the graph has {' and '.join(changes)}: plan again", Reason.NOT_PLANNED)
         return self._changed.lasts()
@@ -399,6 +401,7 @@ class _Deletion:
         owner, pinned = await self.execution.identified(client)
         check_account(owner, administrator_of(self.graph.graph_arn))
         found = await find_graph(self.execution, pinned)
+        self._refusals.clear_reads()
         if found == self.graph.graph_arn:
             self._unlisted.clear()
             self._fail(error)

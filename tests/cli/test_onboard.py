@@ -670,9 +670,9 @@ def test_a_removal_that_takes_too_long(onboard: Onboard, monkeypatch: pytest.Mon
     monkeypatch.setenv("COLUMNS", "200")
     assert onboard().code == 0
     onboard.sim.inject(Fault(Latency(60), "DeleteMembers", region="eu-west-1", count=None))
-    arguments = ["onboard", "--regions", ",".join(REGIONS), "--remove", ",".join(MEMBERS), "--yes", "--timeout", "2"]
+    arguments = ["onboard", "--regions", ",".join(REGIONS), "--remove", ",".join(MEMBERS), "--yes", "--timeout", "6"]
     ended = onboard.program(*arguments, "--output", output)
-    text = "it is not known whether 'remove' was carried out: plan again; not done within 2 s: the account was ENABLED"
+    text = "it is not known whether 'remove' was carried out: plan again; not done within 6 s: the account was ENABLED"
     assert ended.code == 1
     if output == "csv":
         rows = list(csv.DictReader(io.StringIO(ended.out)))

@@ -561,6 +561,52 @@ async def test_a_delegation_that_is_denied_everywhere(
     assert [asked[region] for region in regions[1:]] == [1, 1, 1]
 
 
+@pytest.mark.parametrize(
+    ("operation", "text"),
+    [
+        ("EnableOrganizationAdminAccount", "Another attempt conflicts with it: try again later"),
+        ("DescribeOrganizationConfiguration", "not yet"),
+        ("UpdateOrganizationConfiguration", "not yet"),
+    ],
+)
+@in_virtual_time
+async def test_denials_of_a_delegation_with_other_answers_between(operation: str, text: str) -> None:
+    """A denial long after others is not believed because of them."""
+    async with empty_in_loop_time() as (sim, client):
+        sim.organization(MANAGEMENT, [ADMINISTRATOR, ONE])
+        members = ByOrganization(
+            management_credentials=sim.account(MANAGEMENT), administrator_id=ADMINISTRATOR, auto_enable=True
+        )
+        plan = await plan_membership(client, WANTED[:1], regions=[REGION], members=members)
+        application = asyncio.create_task(plan.apply())
+        for effect, seconds in ((DENIED, 5), (Failure(400, "ValidationException", text), 30), (DENIED, 12)):
+            sim.inject(Fault(effect, operation, count=None))
+            await asyncio.sleep(seconds)
+            sim.clear_faults()
+        report = await application
+    assert report.ok, str(report)
+
+
+@in_virtual_time
+async def test_a_read_that_stays_denied_in_one_region() -> None:
+    """That the others can read says nothing of it, although they share what is known of denied changes."""
+    async with empty_in_loop_time() as (sim, client):
+        sim.organization(MANAGEMENT, [ADMINISTRATOR, ONE])
+        sim.set_delegation_delay(60)
+        members = ByOrganization(management_credentials=sim.account(MANAGEMENT), administrator_id=ADMINISTRATOR)
+        regions = [REGION, ELSEWHERE, "eu-central-1"]
+        plan = await plan_membership(client, WANTED[:1], regions=regions, members=members)
+        sim.inject(Fault(DENIED, "ListOrganizationAdminAccounts", region=ELSEWHERE, count=None))
+        report = await plan.apply()
+    assert {one.region: one.reason for one in report.regions} == {
+        REGION: None,
+        ELSEWHERE: Reason.ACCESS_DENIED,
+        "eu-central-1": None,
+    }
+    denied = [one for one in sim.requests if one.region == ELSEWHERE and one.status == DENIED.status]
+    assert len(denied) < 20
+
+
 @in_virtual_time
 async def test_denials_of_two_regions() -> None:
     """After the delegation has succeeded in one, those of the other have their own time."""

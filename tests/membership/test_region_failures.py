@@ -1,6 +1,8 @@
 """Failures of a whole region and timeouts: each account gets the reason, and the other regions are processed."""
 
 import asyncio
+import json
+import random
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +16,7 @@ from detective_async import (
     AssumeRole,
     ConflictException,
     CreateGraphResponse,
+    CreateMembersResponse,
     Credentials,
     DatasourcePackage,
     DatasourcePackageIngestDetail,
@@ -26,10 +29,13 @@ from detective_async import (
     ProgressEvent,
     RetryPolicy,
     TagResourceResponse,
+    Timeouts,
     TooManyRequestsException,
+    UnprocessedAccount,
 )
 from detective_async.membership import AccountReport, ByInvitation, Reason, RegionReport, plan_membership, plan_teardown
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage, Latency, Throttle
+from detective_async.testing.faults import Effect
 from membership.worlds import (
     ADMINISTRATOR,
     DENIED,
@@ -52,12 +58,14 @@ from membership.worlds import (
     plan_and_apply,
     results,
     running_tasks,
+    some_accounts,
     statuses,
     writes,
 )
 
 ONE, TWO, THREE = IDS[:3]
 WANTED = [account(one) for one in IDS[:3]]
+NO_GRAPHS = Garbage(b'{"GraphList":[]}', content_type="application/json")
 UNKNOWN = "it is not known whether 'accept' was carried out: plan again"
 
 
@@ -172,6 +180,19 @@ async def test_denials_of_two_actions() -> None:
 
 
 @in_virtual_time
+async def test_pauses_are_short_again_after_progress() -> None:
+    """The second action of an account does not wait as the first one had to in the end."""
+    async with in_loop_time() as (sim, client):
+        plan = await plan_membership(client, WANTED[:1], regions=[REGION], members=accepting(sim))
+        sim.inject(Fault(DENIED, "CreateMembers", count=6))
+        sim.inject(Fault(DENIED, "AcceptInvitation", count=2))
+        report = await plan.apply()
+        first, *_, last = (one.time for one in sim.requests if one.operation == "AcceptInvitation")
+    assert report.ok, str(report)
+    assert last - first < timedelta(seconds=4)
+
+
+@in_virtual_time
 async def test_denials_before_and_after_other_answers() -> None:
     """A denial long after others is not believed because of them."""
     async with in_loop_time(member(ONE, "INVITED")) as (sim, client):
@@ -185,6 +206,96 @@ async def test_denials_before_and_after_other_answers() -> None:
             sim.clear_faults()
         report = await application
     assert report.ok, str(report)
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        [("ListMembers", DENIED, 3), ("ListMembers", Throttle(), 20), ("ListMembers", DENIED, 12)],
+        [("ListGraphs", DENIED, 3), ("ListGraphs", Throttle(), 20), ("ListMembers", DENIED, 12)],
+        [("ListGraphs", DENIED, 12), ("ListMembers", DENIED, 12)],
+        [("ListGraphs", DENIED, 12), ("ListGraphs", Throttle(), 20), ("ListGraphs", DENIED, 12)],
+        [("ListGraphs", DENIED, 4), ("ListGraphs", NO_GRAPHS, 13), ("ListGraphs", DENIED, 3)],
+    ],
+)
+@in_virtual_time
+async def test_denied_reads_with_other_answers_between(faults: list[tuple[str, Effect, float]]) -> None:
+    """Another error ends a row of denials, too, and so does a read that succeeds."""
+    async with in_loop_time(member(ONE, "INVITED")) as (sim, client):
+        plan = await plan_membership(client, WANTED[:1], regions=[REGION], members=accepting(sim))
+        application = asyncio.create_task(plan.apply())
+        for operation, effect, seconds in faults:
+            sim.inject(Fault(effect, operation, count=None))
+            await asyncio.sleep(seconds)
+            sim.clear_faults()
+        report = await application
+    assert report.ok, str(report)
+
+
+@in_virtual_time
+async def test_denials_of_a_role_and_of_what_it_may_do() -> None:
+    """Each has its own time: the policy of a new role may come after the role."""
+    async with in_loop_time(member(ONE, "INVITED")) as (sim, client):
+        members = ByInvitation(
+            credentials=lambda one: AssumeRole(
+                sim.role(one, "Detective", trusted=[ADMINISTRATOR]), source=sim.account(ADMINISTRATOR)
+            )
+        )
+        plan = await plan_membership(client, WANTED[:1], regions=[REGION], members=members)
+        application = asyncio.create_task(plan.apply())
+        for operation in ("AssumeRole", "AcceptInvitation"):
+            sim.inject(Fault(DENIED, operation, count=None))
+            await asyncio.sleep(11)
+            sim.clear_faults()
+        report = await application
+    assert report.ok, str(report)
+
+
+@in_virtual_time
+async def test_denials_and_accounts_left_unprocessed() -> None:
+    """That AWS answers for an account ends a row of denials, too."""
+    left = CreateMembersResponse(
+        members=[], unprocessed_accounts=[UnprocessedAccount(account_id=ONE, reason="Please try again later")]
+    )
+    create_members, now = DetectiveClient.create_members, asyncio.get_running_loop().time
+    async with in_loop_time() as (sim, client):
+        plan = await plan_membership(client, WANTED[:1], regions=[REGION], members=accepting(sim))
+        sim.inject(Fault(DENIED, "CreateMembers", count=None))
+        began = now()
+
+        async def later(self: DetectiveClient, *arguments: Any, **options: Any) -> CreateMembersResponse:
+            return left if 3 < now() - began < 23 else await create_members(self, *arguments, **options)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(DetectiveClient, "create_members", later)
+            application = asyncio.create_task(plan.apply())
+            await asyncio.sleep(27)
+            sim.clear_faults()
+            report = await application
+    assert report.ok, str(report)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("AccessDenied", Reason.ACCESS_DENIED),
+        ("InvalidClientTokenId", Reason.UNKNOWN_KEYS),
+        ("RegionDisabledException", Reason.REGION_UNAVAILABLE),
+        ("ExpiredToken", Reason.KEYS_EXPIRED),
+        ("MalformedPolicyDocument", Reason.NO_CREDENTIALS),
+    ],
+)
+async def test_why_a_role_cannot_be_assumed(
+    sim: DetectiveSimulator, client: DetectiveClient, code: str, reason: Reason
+) -> None:
+    """The reason is the same as for any other operation."""
+    load_world(sim, graph(member(ONE, "INVITED")))
+    role = AssumeRole(sim.role(ONE, "Detective", trusted=[ADMINISTRATOR]), source=sim.account(ADMINISTRATOR))
+    members = ByInvitation(credentials={ONE: role})
+    plan = await plan_membership(client, WANTED[:1], regions=[REGION], members=members)
+    sim.inject(Fault(Failure(403, code, "no"), "AssumeRole", count=None))
+    report = await plan.apply()
+    assert [row.reason for row in report.rows] == [reason]
 
 
 @in_virtual_time
@@ -245,6 +356,27 @@ async def test_denied_changes_are_not_repeated_often() -> None:
     assert {name: 3 <= number <= 8 for name, number in writes(sim).items()} == dict.fromkeys(
         ("TagResource", "CreateMembers", "AcceptInvitation"), True
     )
+
+
+@pytest.mark.parametrize("effect", [DENIED, Throttle()])
+@in_virtual_time
+async def test_the_accounts_of_a_request_stay_together(effect: Effect) -> None:
+    """Although each account waits for a time that is random in part, the request is repeated for all of them."""
+    numbers = random.Random(1)  # noqa: S311
+    async with in_loop_time() as (sim, original):
+        clock = evolve(original._transport.clock, random=numbers.random)
+        options: dict[str, Any] = {"endpoint_url": sim.url, "timeouts": Timeouts(read=None, attempt=None, total=None)}
+        keys = sim.account(ADMINISTRATOR)
+        async with DetectiveClient(region=REGION, credentials=keys, clock=clock, **options) as client:
+            plan = await plan_membership(client, some_accounts(40), regions=[REGION], members=accepting(sim))
+            sim.inject(Fault(effect, "CreateMembers", count=None))
+            application = asyncio.create_task(plan.apply())
+            await asyncio.sleep(12)
+            sim.clear_faults()
+            report = await application
+    assert report.ok, str(report)
+    asked = [one for one in sim.requests if one.operation == "CreateMembers"]
+    assert {len(json.loads(one.body)["Accounts"]) for one in asked} == {40}
 
 
 async def test_region_unreadable_when_planned(sim: DetectiveSimulator, client: DetectiveClient) -> None:

@@ -570,3 +570,30 @@ async def test_a_denial_that_passes(sim: DetectiveSimulator, client: DetectiveCl
     report = await plan.apply(confirm=ADMINISTRATOR)
     assert report.ok
     assert sim.snapshot() == {}
+
+
+@pytest.mark.parametrize("operation", ["ListMembers", "DeleteGraph"])
+@in_virtual_time
+async def test_denials_and_graphs_that_are_not_found(operation: str) -> None:
+    """A denial long after others is not believed because of them, if AWS has said meanwhile that there is no graph."""
+    async with in_loop_time() as (sim, client):
+        plan = await plan_teardown(client, regions=[REGION])
+        application = asyncio.create_task(plan.apply(confirm=ADMINISTRATOR))
+        for effect, seconds in ((DENIED, 4), (Failure(404, "ResourceNotFoundException", "no graph"), 20), (DENIED, 8)):
+            sim.inject(Fault(effect, operation, count=None))
+            await asyncio.sleep(seconds)
+            sim.clear_faults()
+        report = await application
+        assert report.ok, str(report)
+        assert sim.snapshot() == {}
+
+
+@in_virtual_time
+async def test_a_look_that_stays_denied() -> None:
+    """Whether a graph is gone cannot be known then; the other answers of each attempt do not hide it."""
+    async with in_loop_time() as (sim, client):
+        plan = await plan_teardown(client, regions=[REGION])
+        sim.inject(Fault(Failure(404, "ResourceNotFoundException", "no graph"), "ListMembers", count=None))
+        sim.inject(Fault(DENIED, "ListGraphs", count=None))
+        report = await asyncio.wait_for(plan.apply(confirm=ADMINISTRATOR), 60)
+    assert [region.reason for region in report.regions] == [Reason.ACCESS_DENIED]
