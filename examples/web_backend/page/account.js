@@ -6,12 +6,13 @@ import { Cell, oldWords, verdict } from "./coverage.js";
 import { accounts, askAgain, memberOf, nameOf, personal, settings } from "./data.js";
 import { Failures, OtherFailures } from "./failures.js";
 import { memberColumns, memberKey } from "./members.js";
+import { Offers, absence, byRegion, doubtful, withoutAnswer } from "./offers.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
 import { inWords } from "./statuses.js";
 import { Retry, pause } from "./retry.js";
 import { changed } from "./store.js";
-import { Freshness, Problem, RefreshButton, count, some, timestamp } from "./ui.js";
+import { Freshness, Problem, RefreshButton, some, timestamp } from "./ui.js";
 
 const CHANGES = [
   { key: "time", label: "Noticed (UTC)", value: (one) => timestamp(one.Time) },
@@ -111,57 +112,20 @@ function keepKnown(cell, { Coverage, CoverageAsOf }) {
     : cell;
 }
 
-// ---- what an account is in no graph of, and what can be done
-
-// The administrators that did not answer, by region: an account may be in their graphs. Not those of a closed region.
-const silentIn = (region) => known?.Silent?.[region] ?? { Count: 0, AccountIds: [] };
-
-// In a region where not all have answered, what those have said that did.
-function unsure(region) {
-  // An administrator that did not answer itself is most likely covered by its own graph.
-  if (known.Failures?.some((one) => one.Region === region)) return null;
-  const silent = silentIn(region);
-  const answered = settings.Accounts.length - silent.Count;
-  if (!silent.Count || answered <= 0) return null;
-  const names = silent.AccountIds.join(", ");
-  const more =
-    silent.Count > silent.AccountIds.length ? ` and ${count(silent.Count - silent.AccountIds.length)} more` : "";
-  return `In no graph of the ${some(answered, "administrator")} that answered; ${names}${more} did not answer`;
-}
-
-// What is true of all regions is said once, and otherwise of which ones it is.
-function byRegion(reasons) {
-  const groups = new Map();
-  for (const [region, words] of reasons) groups.set(words, [...(groups.get(words) ?? []), region]);
-  if (groups.size === 1) return groups.keys().next().value;
-  return [...groups].map(([words, regions]) => `${regions.join(", ")}: ${words}`).join(". ");
-}
-
-// The regions where the account can be onboarded, by the administrator whose graph it is in already; null if it is in
-// none.
-function offers(cells) {
-  const groups = new Map();
-  for (const region of settings.Regions) {
-    const cell = cells.get(region);
-    // What is not known is no gap: a second graph would be a second bill.
-    const isMissing = ["off", "unseen"].includes(cell?.State);
-    // An administrator is not a member of its own graph.
-    if (!isMissing || cell.AdministratorId === known.AccountId) continue;
-    const by = cell.State === "off" ? (cell.AdministratorId ?? null) : null;
-    groups.set(by, [...(groups.get(by) ?? []), region]);
-  }
-  return [...groups];
-}
-
-const onboardLink = (id, regions, by = null, names = "") =>
-  html`<a class=${names} href=${link("onboarding", [], {
-    accounts: id,
-    regions: regions.join(","),
-    administrator: by,
-  })}>Onboard this account in ${regions.join(", ")}${by && `, to the graph of ${by}`}</a>`;
-
 // In both surveys that the page is made from.
 const askBothAgain = (cause, where) => Promise.all(["members", "coverage"].map((kind) => askAgain(kind, cause, where)));
+
+// What is said of an account may be half of the truth where an administrator did not answer.
+const doubtWords = (regions) =>
+  regions.length
+    ? `; not every administrator answered in ${regions.join(", ")}, where it may be covered all the same`
+    : "";
+
+function withDoubt(reason, cell) {
+  return doubtful(known, cell ? [cell] : []).length
+    ? [reason, withoutAnswer(known, cell.Region)].filter(Boolean).join("; ")
+    : reason;
+}
 
 const became = (before, after) =>
   `${before == null ? "was not a member" : `was ${inWords(before)}`}, now ${inWords(after)}`;
@@ -181,13 +145,13 @@ export function Account() {
   const gaps = asked.length - on - unknown;
   const pending = settings.Regions.length - asked.length;
   const reasons = new Map(
-    asked.filter((cell) => cell.State === "failed").map((cell) => [cell.Region, unsure(cell.Region)]),
+    asked.filter((cell) => cell.State === "failed").map((cell) => [cell.Region, absence(known, cell.Region)]),
   );
   // In no graph of those that answered, everywhere: that is no failure to be solved first.
   const isAbsent = pending === 0 && asked.length > 0 && asked.every((cell) => reasons.get(cell.Region));
   const answer = isAbsent
     ? `Account ${id} was not found. ${byRegion(reasons)}.`
-    : `${verdict(`Account ${id}`, on, gaps, pending, unknown)}${oldWords(old)}.`;
+    : `${verdict(`Account ${id}`, on, gaps, pending, unknown)}${oldWords(old)}${doubtWords(doubtful(known, asked))}.`;
   const memberships = (known?.Memberships ?? []).map((one) => ({ ...memberOf(one), stale: one.stale }));
   const unread = Object.values(known?.Unread ?? {}).reduce((sum, ids) => sum + ids.length, 0);
   const columns = [
@@ -202,7 +166,8 @@ export function Account() {
       key: "reason",
       label: "Reason",
       wide: true,
-      value: (one) => reasons.get(one) ?? cells.get(one)?.Reason ?? cells.get(one)?.Cause ?? "",
+      value: (one) =>
+        reasons.get(one) ?? withDoubt(cells.get(one)?.Reason ?? cells.get(one)?.Cause ?? "", cells.get(one)),
     },
     { key: "since", label: "Since (UTC)", value: (one) => timestamp(cells.get(one)?.Since) },
     {
@@ -224,17 +189,7 @@ export function Account() {
       ${known?.IsAdministrator && html`<p>It is an administrator: it has graphs of its own.</p>`}
       <${Table} id="account-coverage" caption="Coverage by region" rows=${settings.Regions} rowKey=${(one) => one}
         columns=${columns} />
-      ${
-        known &&
-        offers(cells).map(
-          ([by, regions]) => html`<p class="buttons" key=${by}>${onboardLink(id, regions, by, "main")}</p>`,
-        )
-      }
-      ${
-        isAbsent &&
-        html`<p id="account-unsure">It may be covered already, in the graph of an administrator that did not
-          answer. ${onboardLink(id, settings.Regions)} only if you know that it is not.</p>`
-      }
+      ${known && html`<${Offers} known=${known} cells=${cells} isAbsent=${isAbsent} />`}
     </section>
     <section aria-labelledby="memberships-title" id="memberships">
       <h2 id="memberships-title">Memberships</h2>

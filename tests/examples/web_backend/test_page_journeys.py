@@ -250,6 +250,26 @@ async def test_what_is_not_known_is_no_gap_to_be_filled(url: str, page: Page, ap
     )
 
 
+async def test_a_gap_is_in_doubt_where_an_administrator_did_not_answer(url: str, page: Page, api: PageApi) -> None:
+    """Off in a graph that answered, and maybe on in one that did not: no button, and the words say so."""
+    off = [{**cell(ACCOUNT, region, "off", "invited"), "AdministratorId": ADMINISTRATORS[0]} for region in REGIONS]
+    found = document(Coverage=off, Silent={REGIONS[0]: {"Count": 1, "AccountIds": [ADMINISTRATORS[1]]}})
+    api.answers[f"accounts/{ACCOUNT}"] = value(found)
+    await page.goto(f"{url}/#account/{ACCOUNT}")
+    buttons, offer = page.locator("#one a.main"), page.locator("#account-unsure")
+    await expect(buttons).to_have_text([f"Onboard this account in {REGIONS[1]}, to the graph of {ADMINISTRATORS[0]}"])
+    await expect(offer).to_have_text(
+        "It may be covered already, in the graph of an administrator that did not answer. "
+        f"Onboard this account in {REGIONS[0]}, to the graph of {ADMINISTRATORS[0]} only if you know that it is not."
+    )
+    await expect(page.locator("#account-verdict")).to_contain_text(
+        f"; not every administrator answered in {REGIONS[0]}, where it may be covered all the same."
+    )
+    rows = page.locator("#account-coverage tbody tr")
+    await expect(rows.first).to_contain_text(f"invited; {ADMINISTRATORS[1]} did not answer")
+    await expect(rows.last).not_to_contain_text("did not answer")
+
+
 async def test_who_did_not_answer_is_said_of_its_region(url: str, page: Page, api: PageApi) -> None:
     """What is so in one region is not said of all, where others did not answer."""
     silent = dict(zip(REGIONS, ({"Count": 1, "AccountIds": [one]} for one in ADMINISTRATORS), strict=True))
