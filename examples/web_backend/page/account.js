@@ -4,6 +4,7 @@ import { address, link } from "./address.js";
 import { Failure, MALFORMED, call, path } from "./api.js";
 import { Cell, oldWords, verdict } from "./coverage.js";
 import { accounts, askAgain, memberOf, nameOf, personal, settings } from "./data.js";
+import { allOldSince } from "./dataset.js";
 import { Failures, OtherFailures } from "./failures.js";
 import { memberColumns, memberKey } from "./members.js";
 import { Offers, absence, byRegion, doubtful, withoutAnswer } from "./offers.js";
@@ -12,7 +13,7 @@ import { Table } from "./parts/table.js";
 import { inWords } from "./statuses.js";
 import { Retry, pause } from "./retry.js";
 import { changed } from "./store.js";
-import { Freshness, Problem, RefreshButton, some, timestamp } from "./ui.js";
+import { Freshness, Problem, RefreshButton, ageClass, some, timestamp } from "./ui.js";
 
 const CHANGES = [
   { key: "time", label: "Noticed (UTC)", value: (one) => timestamp(one.Time) },
@@ -181,7 +182,13 @@ export function Account() {
     <section aria-labelledby="account-title" id="one">
       <div class="bar">
         <h2 id="account-title">Account ${id}${nameOf(id) && `: ${nameOf(id)}`}</h2>
-        <${Freshness} id="account-freshness" of=${{ phase, time: known?.CoverageAsOf, progress, began }} />
+        <${Freshness} id="account-freshness" of=${{
+          phase,
+          time: known?.CoverageAsOf,
+          oldSince: allOldSince(asked.filter((cell) => cell.State !== "failed")),
+          progress,
+          began,
+        }} />
         <${RefreshButton} id="account-refresh" busy=${phase === "loading"} run=${() => load(id, { fresh: true })} />
       </div>
       <${Problem} id="account-alert" problem=${problem} retry=${() => load(id)} />
@@ -215,7 +222,7 @@ export function Account() {
         memberships.length > 0 &&
         html`<${Table} id="account-memberships"
         caption="Graphs that the account is a member of" rows=${memberships} rowKey=${memberKey}
-        columns=${memberColumns().slice(1)} />`
+        columns=${memberColumns().slice(1)} rowClass=${(one) => ageClass(one, phase)} />`
       }
     </section>
     ${

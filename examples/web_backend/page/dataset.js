@@ -8,12 +8,19 @@ import { MALFORMED, lines } from "./api.js";
 import { changed } from "./store.js";
 import { Retry, isSeen } from "./retry.js";
 
+// Of when the oldest row is, if all of them are older than the latest answer: then its time says nothing of them.
+export function allOldSince(rows) {
+  if (!rows.length || rows.some((row) => !row.stale)) return null;
+  return rows.reduce((oldest, { stale }) => (stale < oldest ? stale : oldest), rows[0].stale);
+}
+
 export class Dataset {
   phase = "idle";
   failures = []; // the accounts and regions that could not be read
   surveyId = null; // of the latest answer
   readyAt = 0; // when that answer was complete, by the browser
   time = null; // of when the complete rows are: the start of their survey, or of what it has kept
+  oldSince = null; // if all rows are older, as nothing newer was read: of when the oldest one is
   problem = null;
   progress = null; // accounts and regions that have answered, and all of them
   began = 0; // when the latest request was sent
@@ -166,6 +173,8 @@ export class Dataset {
         }
       }
     }
+    const known = [...found.values()].filter((row) => !this.isUnknown(row));
+    this.oldSince = allOldSince(known);
     // In one order, whichever has answered first.
     this.show(new Map([...found].sort(([a], [b]) => (a < b ? -1 : 1))));
     Object.assign(this, { failures, progress: null });

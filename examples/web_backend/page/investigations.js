@@ -9,7 +9,20 @@ import { Table } from "./parts/table.js";
 import { Start } from "./start.js";
 import { SEVERITIES, severityRank } from "./statuses.js";
 import { announce, changed } from "./store.js";
-import { Exports, Filter, Freshness, Problem, RefreshButton, Select, count, isKnown, some, timestamp } from "./ui.js";
+import {
+  AsOf,
+  Exports,
+  Filter,
+  Freshness,
+  Problem,
+  RefreshButton,
+  Select,
+  ageClass,
+  count,
+  isKnown,
+  some,
+  timestamp,
+} from "./ui.js";
 
 export const tryAgain = () => investigations.tryAgain();
 
@@ -41,7 +54,12 @@ const COLUMNS = [
     value: (row) => severityRank(row.Severity),
     cell: (row) => html`<${Severity} word=${row.Severity} />`,
   },
-  { key: "status", label: "Status", value: (row) => row.Status, cell: (row) => lower(row.Status) },
+  {
+    key: "status",
+    label: "Status",
+    value: (row) => row.Status,
+    cell: (row) => html`${lower(row.Status)}<${AsOf} since=${row.stale} />`,
+  },
   { key: "state", label: "State", value: (row) => row.State, cell: (row) => stateWord(row.State) },
   {
     key: "account",
@@ -113,7 +131,9 @@ export function Investigations() {
       }
       <${Table} id="investigations-table" caption="Investigations, most severe first; each links to its indicators"
         rows=${shown} rowKey=${(row) => `${row.AccountId} ${row.Region} ${row.InvestigationId}`} view=${key}
-        columns=${COLUMNS} sort=${sortOf("severity", COLUMNS)} onSort=${adjustSort} />
+        columns=${COLUMNS}
+        rowClass=${(row) => ageClass(row, investigations.phase)}
+        sort=${sortOf("severity", COLUMNS)} onSort=${adjustSort} />
       <${Exports} kind="investigations" failed=${investigations.failures.length} query=${{ severity, state }}>these<//>
       <${Start} />
     </section>

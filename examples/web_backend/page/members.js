@@ -9,6 +9,7 @@ import { Table } from "./parts/table.js";
 import { STATUSES, inWords, kindOf, urgency } from "./statuses.js";
 import { announce, changed } from "./store.js";
 import {
+  AsOf,
   Badge,
   Exports,
   Filter,
@@ -17,6 +18,7 @@ import {
   Problem,
   RefreshButton,
   Select,
+  ageClass,
   count,
   isKnown,
   some,
@@ -89,10 +91,7 @@ export const memberColumns = () => [
     key: "status",
     label: "Status",
     value: (one) => urgency(one.Status),
-    cell: (one) =>
-      html`<${Badge} kind=${kindOf(one.Status)}>${inWords(one.Status)}<//>${
-        one.stale && html` <small>as of ${timestamp(one.stale)}</small>`
-      }`,
+    cell: (one) => html`<${Badge} kind=${kindOf(one.Status)}>${inWords(one.Status)}<//><${AsOf} since=${one.stale} />`,
   },
   { key: "reason", label: "Reason", wide: true, value: reasonOf },
   {
@@ -190,7 +189,7 @@ export function Members() {
       ${isKnown(members) && html`<p class="quiet" id="members-shown">${shown}${members.time ? "" : ", so far"}</p>`}
       <${Table} id="members-table" caption="Memberships, problems first" rows=${filtered.rows} rowKey=${memberKey}
         view=${key} columns=${columns}
-        rowClass=${(one) => (one.stale || members.phase === "failed" ? "old" : "")} sort=${sort}
+        rowClass=${(one) => ageClass(one, members.phase)} sort=${sort}
         onSort=${adjustSort} />
       <${Exports} kind="members" failed=${members.failures.length}
         query=${exported}>${isPart(part) ? "these" : allMembers}<//>
@@ -215,7 +214,12 @@ function Graphs({ has, region, view }) {
       value: (one) => `${one.AccountId} ${one.Region}`,
       cell: (one) => html`<a href=${link("account", [one.AccountId])}>${one.AccountId}</a>`,
     },
-    { key: "region", label: "Region", value: (one) => one.Region },
+    {
+      key: "region",
+      label: "Region",
+      value: (one) => one.Region,
+      cell: (one) => html`${one.Region}<${AsOf} since=${one.stale} />`,
+    },
     {
       key: "packages",
       label: "Data source packages",
@@ -252,6 +256,6 @@ function Graphs({ has, region, view }) {
     }
     <${Table} id="graphs-table" caption="Graphs, their packages, and whether new accounts join" rows=${rows}
       view=${view} sort=${{ by: "account", down: false }} rowKey=${(one) => one.Arn ?? `${one.AccountId} ${one.Region}`}
-      columns=${columns} />
+      columns=${columns} rowClass=${(one) => ageClass(one, graphs.phase)} />
   </section>`;
 }

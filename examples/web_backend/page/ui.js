@@ -58,19 +58,24 @@ export function Problem({ id, problem, retry, label = "Try again" }) {
 
 const SLOW = 5; // seconds without an answer after which that is said
 
+// What could not be read again is dimmed, and says of when it is. `phase`: of the rows' Dataset.
+export const ageClass = (row, phase) => (row.stale || phase === "failed" ? "old" : "");
+export const AsOf = ({ since }) => since && html` <small>as of ${timestamp(since)}</small>`;
+
 // What is known, and how old it is.
 // `of`: a Dataset, or what is known in its words.
 export function Freshness({ id, of }) {
-  const { phase, time, progress, began } = of;
+  const { phase, time, oldSince = null, progress, began } = of;
+  const isLate = phase === "failed" || (phase === "ready" && oldSince !== null);
   const words = [];
   if (phase === "loading") {
     const waited = Math.floor((performance.now() - began) / 1000);
     words.push(progress?.Total ? `Asking: ${count(progress.Done)} of ${count(progress.Total)}` : "Asking");
     if (waited >= SLOW) words.push(`for ${waited} s`);
-  } else if (phase === "failed") words.push(time ? "Could not be refreshed" : "Could not be read");
+  } else if (isLate) words.push(time ? "Could not be refreshed" : "Could not be read");
   else if (phase === "idle") words.push("Not asked yet");
-  if (time) words.push(`${phase === "ready" ? "As of" : "shown: as of"} ${timestamp(time)} UTC`);
-  return html`<p id=${id} class=${phase === "failed" ? "freshness late" : "freshness"}>${words.join(", ")}</p>`;
+  if (time) words.push(`${words.length ? "shown: as of" : "As of"} ${timestamp(oldSince ?? time)} UTC`);
+  return html`<p id=${id} class=${isLate ? "freshness late" : "freshness"}>${words.join(", ")}</p>`;
 }
 
 export const RefreshButton = ({ id, busy, run }) =>

@@ -1086,6 +1086,9 @@ async def test_an_account_is_old_where_it_could_not_be_checked(url: str, page: P
     await page.locator("#account-refresh").click()
     old = "as of 2026-11-26 10:00 UTC in 2 regions, which could not be checked since"
     await expect(page.locator("#account-verdict")).to_have_text(f"{words}; {old}.")
+    await expect(page.locator("#account-freshness")).to_have_text(
+        "Could not be refreshed, shown: as of 2026-11-26 10:00 UTC"
+    )
     await expect(page.locator("#account-coverage .cell.old")).to_have_count(2)
 
 
