@@ -3,14 +3,15 @@
 import { address, link } from "./address.js";
 import { Failure, MALFORMED, call, path } from "./api.js";
 import { Cell, oldWords, verdict } from "./coverage.js";
-import { accounts, askAgain, memberOf, nameOf, personal, settings } from "./data.js";
+import { accounts, askAgain, nameOf, personal, settings } from "./data.js";
 import { allOldSince } from "./dataset.js";
 import { Failures, OtherFailures } from "./failures.js";
 import { memberColumns, memberKey } from "./members.js";
 import { Offers, absence, byRegion, doubtful, withoutAnswer } from "./offers.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
-import { inWords } from "./statuses.js";
+import { cellOf, failureOf, memberOf } from "./records.js";
+import { inWords, isGap } from "./statuses.js";
 import { Retry, pause } from "./retry.js";
 import { changed } from "./store.js";
 import { Freshness, Problem, RefreshButton, ageClass, some, timestamp } from "./ui.js";
@@ -64,11 +65,17 @@ async function load(id, { fresh = false, quiet = false } = {}) {
   changed();
   try {
     for (let age = fresh ? "&max_age=0" : ""; ; age = "") {
-      const found = await call(`${path`api/accounts/${id}`}?wait=5${age}${personal.shown ? "&emails=true" : ""}`, {
+      const answer = await call(`${path`api/accounts/${id}`}?wait=5${age}${personal.shown ? "&emails=true" : ""}`, {
         signal,
       });
       if (left()) return;
-      if (!isWhole(found)) throw new Failure(MALFORMED);
+      if (!isWhole(answer)) throw new Failure(MALFORMED);
+      const found = {
+        ...answer,
+        Coverage: answer.Coverage.map(cellOf),
+        Memberships: answer.Memberships.map(memberOf),
+        Failures: (answer.Failures ?? []).map((one) => failureOf(one.Failure ? one : { ...one, Failure: one })),
+      };
       // What is known stays until all of it can be replaced; what could not be checked since is old, as in the matrix.
       if (!known?.Complete) known = found;
       else if (found.Complete) known = { ...found, ...kept(found, known) };
@@ -99,7 +106,7 @@ const kept = (found, before) => ({
   Coverage: found.Coverage.map((cell) => keepKnown(cell, before)),
   Memberships: [
     ...found.Memberships,
-    ...before.Memberships.filter((one) => found.Unread?.[one.Region]?.includes(one.AccountId)).map((one) => ({
+    ...before.Memberships.filter((one) => found.Unread?.[one.Region]?.includes(one.Administrator)).map((one) => ({
       ...one,
       stale: one.stale ?? before.MembershipsAsOf,
     })),
@@ -138,12 +145,12 @@ export function Account() {
   const cells = new Map((known?.Coverage ?? []).map((cell) => [cell.Region, cell]));
   const asked = [...cells.values()].filter((cell) => cell.State !== "not asked");
   const on = asked.filter((cell) => cell.State === "on").length;
-  const unknown = asked.filter((cell) => cell.State === "failed").length;
+  const gaps = asked.filter((cell) => isGap(cell.State)).length;
   const old = asked
     .map((cell) => cell.stale)
     .filter(Boolean)
     .sort();
-  const gaps = asked.length - on - unknown;
+  const unknown = asked.length - on - gaps;
   const pending = settings.Regions.length - asked.length;
   const reasons = new Map(
     asked.filter((cell) => cell.State === "failed").map((cell) => [cell.Region, absence(known, cell.Region)]),
@@ -153,7 +160,7 @@ export function Account() {
   const answer = isAbsent
     ? `Account ${id} was not found. ${byRegion(reasons)}.`
     : `${verdict(`Account ${id}`, on, gaps, pending, unknown)}${oldWords(old)}${doubtWords(doubtful(known, asked))}.`;
-  const memberships = (known?.Memberships ?? []).map((one) => ({ ...memberOf(one), stale: one.stale }));
+  const memberships = known?.Memberships ?? [];
   const unread = Object.values(known?.Unread ?? {}).reduce((sum, ids) => sum + ids.length, 0);
   const columns = [
     { key: "region", label: "Region", value: (one) => one },
@@ -232,7 +239,7 @@ export function Account() {
       ${
         known.Failures?.length > 0 &&
         html`<${Failures} id="account-causes" kind="members"
-        failures=${known.Failures.map((one) => (one.Failure ? one : { ...one, Failure: one }))} reload=${() => load(id)}
+        failures=${known.Failures} reload=${() => load(id)}
         ask=${(cause) => askBothAgain(cause, { AccountIds: [id] })} changed=${changed} />`
       }
       ${

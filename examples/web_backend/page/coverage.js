@@ -5,7 +5,7 @@ import { coverage, nameOf, personal, settings } from "./data.js";
 import { Failures } from "./failures.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
-import { STATES } from "./statuses.js";
+import { STATES, isGap } from "./statuses.js";
 import { announce, changed } from "./store.js";
 import { Exports, Filter, Find, Freshness, Problem, RefreshButton, Select, count, some, timestamp } from "./ui.js";
 
@@ -38,8 +38,7 @@ function byAccount() {
     const states = new Map();
     for (const { State } of cells.values()) states.set(State, (states.get(State) ?? 0) + 1);
     const on = states.get("on") ?? 0;
-    // What could not be checked is not known: it is no gap.
-    const unknown = states.get("failed") ?? 0;
+    const gaps = [...cells.values()].filter((cell) => isGap(cell.State)).length;
     const old = [...cells.values()]
       .map((cell) => cell.stale)
       .filter(Boolean)
@@ -49,9 +48,9 @@ function byAccount() {
       cells,
       states,
       on,
-      unknown,
+      unknown: cells.size - on - gaps,
       old,
-      gaps: cells.size - on - unknown,
+      gaps,
       pending: settings.Regions.length - cells.size,
     };
   });

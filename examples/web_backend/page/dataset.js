@@ -5,6 +5,7 @@
 // ready: the rows are complete, as of `time`. failed: `problem` says why; the rows are what is left of older ones.
 
 import { MALFORMED, lines } from "./api.js";
+import { failureOf } from "./records.js";
 import { changed } from "./store.js";
 import { Retry, isSeen } from "./retry.js";
 
@@ -146,7 +147,7 @@ export class Dataset {
         if (value.Begin) {
           Object.assign(this, { surveyId: value.Begin.SurveyId, progress: { Done: 0, Total: value.Begin.Total } });
         } else if (value.Progress) this.progress = value.Progress;
-        else if (value.Failure) failures.push(value);
+        else if (value.Failure !== undefined) failures.push(failureOf(value));
         else {
           const row = this.read(value);
           found.set(this.key(row), row);

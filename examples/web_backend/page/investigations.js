@@ -3,7 +3,7 @@
 import { address, adjust, adjustSort, choiceOf, link, sortOf } from "./address.js";
 import { investigations } from "./data.js";
 import { Failures } from "./failures.js";
-import { Investigation, Severity, close, entityName, lower, open, stateWord } from "./investigation.js";
+import { Investigation, Severity, Word, close, entityName, open } from "./investigation.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
 import { Start } from "./start.js";
@@ -58,9 +58,9 @@ const COLUMNS = [
     key: "status",
     label: "Status",
     value: (row) => row.Status,
-    cell: (row) => html`${lower(row.Status)}<${AsOf} since=${row.stale} />`,
+    cell: (row) => html`<${Word} of=${row.Status} /><${AsOf} since=${row.stale} />`,
   },
-  { key: "state", label: "State", value: (row) => row.State, cell: (row) => stateWord(row.State) },
+  { key: "state", label: "State", value: (row) => row.State, cell: (row) => html`<${Word} of=${row.State} />` },
   {
     key: "account",
     label: "Account",

@@ -6,6 +6,7 @@ import { fleet, graphs, members, nameOf, personal, settings, showPersonal } from
 import { Failures } from "./failures.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
+import { NOT_KNOWN, isMap, textOf } from "./records.js";
 import { STATUSES, inWords, kindOf, urgency } from "./statuses.js";
 import { announce, changed } from "./store.js";
 import {
@@ -42,13 +43,15 @@ export function tryAgain() {
 
 const UNITS = ["B", "KB", "MB", "GB", "TB"];
 
+const isVolume = (bytes) => Number.isFinite(bytes) && bytes >= 0;
+
 function volume(bytes) {
-  if (bytes == null) return "";
-  const power = Math.min(UNITS.length - 1, bytes ? Math.floor(Math.log10(bytes) / 3) : 0);
+  if (!isVolume(bytes)) return textOf(bytes) ?? "";
+  const power = Math.min(UNITS.length - 1, bytes < 1 ? 0 : Math.floor(Math.log10(bytes) / 3));
   return `${(bytes / 1000 ** power).toFixed(power ? 1 : 0)} ${UNITS[power]}`;
 }
 
-const words = (text) => (text ?? "").replaceAll("_", " ").toLowerCase();
+const words = (text) => text.replaceAll("_", " ").toLowerCase();
 
 const PACKAGES = new Map([
   ["DETECTIVE_CORE", "core"],
@@ -57,11 +60,14 @@ const PACKAGES = new Map([
 ]);
 
 // The packages that deliver data, and what is the matter with the others.
-const packages = (states) =>
-  Object.entries(states ?? {})
-    .map(([name, state]) => `${PACKAGES.get(name) ?? words(name)}${state === "STARTED" ? "" : ` (${words(state)})`}`)
+function packages(states) {
+  if (!isMap(states)) return textOf(states) ?? "";
+  const state = (one) => (one === "STARTED" ? "" : ` (${words(textOf(one) || NOT_KNOWN)})`);
+  return Object.entries(states)
+    .map(([name, one]) => `${PACKAGES.get(name) ?? words(name)}${state(one)}`)
     .sort()
     .join(", ");
+}
 
 // The service gives a reason for one status only; those of the others are in their definitions.
 const REASONS = new Map([
@@ -98,8 +104,8 @@ export const memberColumns = () => [
     key: "since",
     label: "Since (UTC)",
     time: true,
-    value: (one) => one.UpdatedTime ?? one.InvitedTime,
-    cell: (one) => timestamp(one.UpdatedTime ?? one.InvitedTime),
+    value: (one) => one.UpdatedTime || one.InvitedTime,
+    cell: (one) => timestamp(one.UpdatedTime || one.InvitedTime),
   },
   { key: "region", label: "Region", value: (one) => one.Region },
   {
@@ -113,7 +119,7 @@ export const memberColumns = () => [
     key: "volume",
     label: "Data a day",
     number: true,
-    value: (one) => one.VolumeUsageInBytes,
+    value: (one) => (isVolume(one.VolumeUsageInBytes) ? one.VolumeUsageInBytes : null),
     cell: (one) => volume(one.VolumeUsageInBytes),
   },
   {
@@ -198,7 +204,8 @@ export function Members() {
   `;
 }
 
-const unread = ({ Problems }, name) => `could not be read${Problems?.[name] ? `: ${Problems[name].title}` : ""}`;
+const unread = ({ Problems }, name) =>
+  `could not be read${Problems?.[name]?.title ? `: ${textOf(Problems[name].title)}` : ""}`;
 const AUTO = new Map([
   [true, "yes"],
   [false, "no"],
@@ -231,8 +238,11 @@ function Graphs({ has, region, view }) {
       label: "New accounts join by themselves",
       wide: true,
       value: (one) =>
-        AUTO.get(one.AutoEnable) ??
-        (one.Problems?.AutoEnable ? unread(one, "AutoEnable") : "no: not the graph of an organization"),
+        one.AutoEnable == null
+          ? one.Problems?.AutoEnable
+            ? unread(one, "AutoEnable")
+            : "no: not the graph of an organization"
+          : (AUTO.get(one.AutoEnable) ?? (textOf(one.AutoEnable) || NOT_KNOWN)),
     },
     { key: "created", label: "Created (UTC)", value: (one) => timestamp(one.CreatedTime) },
   ];

@@ -6,6 +6,7 @@
 import { link } from "./address.js";
 import { settings } from "./data.js";
 import { html } from "./parts/index.js";
+import { isGap } from "./statuses.js";
 import { count, some } from "./ui.js";
 
 const silentIn = (known, region) => known?.Silent?.[region] ?? { Count: 0, AccountIds: [] };
@@ -34,21 +35,18 @@ export function byRegion(reasons) {
   return [...groups].map(([words, regions]) => `${regions.join(", ")}: ${words}`).join(". ");
 }
 
-// What is not known is no gap: a second graph would be a second bill.
-const isGap = (cell) => ["off", "unseen"].includes(cell?.State);
-
 // The regions of these cells that are gaps only as far as administrators have answered.
 export const doubtful = (known, cells) =>
-  cells.filter((cell) => isGap(cell) && silentIn(known, cell.Region).Count > 0).map((cell) => cell.Region);
+  cells.filter((cell) => isGap(cell.State) && silentIn(known, cell.Region).Count > 0).map((cell) => cell.Region);
 
 // The regions where the account can be onboarded, by the administrator whose graph it is in already; null if it is in
-// none.
+// none. What is not known is no gap: a second graph would be a second bill.
 function gapsByAdministrator(known, cells) {
   const groups = new Map();
   for (const region of settings.Regions) {
     const cell = cells.get(region);
     // An administrator is not a member of its own graph.
-    if (!isGap(cell) || cell.AdministratorId === known.AccountId) continue;
+    if (!isGap(cell?.State) || cell.AdministratorId === known.AccountId) continue;
     const by = cell.State === "off" ? (cell.AdministratorId ?? null) : null;
     groups.set(by, [...(groups.get(by) ?? []), region]);
   }

@@ -4,6 +4,7 @@ import { adjust } from "./address.js";
 import { sourceOf } from "./data.js";
 import { download, problemOfFile, secondsOfFile } from "./download.js";
 import { html } from "./parts/index.js";
+import { textOf } from "./records.js";
 import { changed, isBusy, once } from "./store.js";
 
 const number = new Intl.NumberFormat("en");
@@ -13,7 +14,8 @@ export const some = (value, one, many = `${one}s`) => `${count(value)} ${value =
 
 // An ISO 8601 time in UTC, in a form for people, still in UTC. What is none is shown as it is.
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d/;
-export const timestamp = (time) => (ISO.test(time) ? `${time.slice(0, 10)} ${time.slice(11, 16)}` : String(time ?? ""));
+export const timestamp = (time) =>
+  typeof time === "string" && ISO.test(time) ? `${time.slice(0, 10)} ${time.slice(11, 16)}` : (textOf(time) ?? "");
 
 export const Badge = ({ kind = "plain", children }) => html`<span class="badge" data-kind=${kind}>${children}</span>`;
 
@@ -184,7 +186,7 @@ export function Exports({
 export function byCause(failures) {
   const groups = new Map();
   for (const { AccountId, Region, Failure } of failures) {
-    const cause = Failure.Cause ?? Failure.code ?? Failure.title ?? "Unknown";
+    const cause = Failure.Cause || Failure.code || Failure.title;
     if (!groups.has(cause)) {
       groups.set(cause, { cause, first: Failure, targets: [], accounts: new Set(), regions: new Set() });
     }

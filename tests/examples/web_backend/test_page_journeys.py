@@ -1161,16 +1161,16 @@ async def test_a_clock_that_is_set_back_delays_nothing(url: str, page: Page, api
 
 async def test_a_view_that_cannot_be_drawn_leaves_the_page(url: str, page: Page, api: PageApi) -> None:
     """It says so; the other views work, and their links."""
-    good = api.answers["fleet/investigations"]
-    api.answers["fleet/investigations"] = ndjson([investigation(1, "HIGH", State={"a": [None]}, Status=7)])
-    await page.goto(f"{url}/#investigations")
+    good = api.answers["changes"]
+    api.answers["changes"] = value({})
+    await page.goto(f"{url}/#fleet")
     await expect(page.locator("#broken-alert")).to_contain_text("This view cannot be shown")
     await page.get_by_role("link", name="Members").click()
     await expect(page.locator("#members-shown")).to_contain_text("1 of 1")
-    await page.get_by_role("link", name="Investigations").click()
-    api.answers["fleet/investigations"] = good
+    await page.get_by_role("link", name="Fleet").click()
+    api.answers["changes"] = good
     await page.get_by_role("button", name="Reload this page").click()
-    await expect(page.locator("#investigations-shown")).to_contain_text("1 of 1")
+    await expect(page.locator("#targets-shown")).to_contain_text("4 of 4")
 
 
 # ---- what a newcomer stumbled over

@@ -1,5 +1,6 @@
 """The rows of the example's page in a real browser: those that could not be read again, and odd ones."""
 
+import json
 from typing import Any
 
 import pytest
@@ -7,10 +8,36 @@ import pytest
 pytest.importorskip("playwright.async_api", reason="playwright, which drives the browser, is not installed")
 from playwright.async_api import Page, expect
 from support.browser import BROWSER_MARKS
-from support.page_api import ADMINISTRATORS, REGIONS, TIME, PageApi, cell, investigation, member, ndjson
+from support.page_api import (
+    ADMINISTRATORS,
+    REGIONS,
+    SETTINGS,
+    TIME,
+    PageApi,
+    cell,
+    investigation,
+    member,
+    ndjson,
+    value,
+)
 
 pytestmark = BROWSER_MARKS
 LATER = "2026-11-26T11:30:00Z"
+ODD: list[Any] = [None, 5, -3, 0.5, {}, [], [1], {"X": 1}, "", True]
+#: What no text of the page may have.
+NONSENSE = ("NaN", "undefined", "[object", "null")
+#: Kind -> the members of its records that may be odd.
+FIELDS = {
+    "members": (
+        *("Status", "DisabledReason", "EmailAddress", "InvitedTime", "UpdatedTime"),
+        *("VolumeUsageInBytes", "DatasourcePackageIngestStates"),
+    ),
+    "graphs": ("Arn", "CreatedTime", "Packages", "AutoEnable", "Problems"),
+    "investigations": ("EntityArn", "Severity", "Status", "State", "CreatedTime"),
+    "coverage": ("State", "Reason", "Cause", "AdministratorId", "Since"),
+}
+#: Those that are not shown, or only where another one is odd too.
+UNSEEN = {"Arn", "InvitedTime", "Problems", "Cause", "AdministratorId", "Since"}
 
 
 def graph(account: str = ADMINISTRATORS[0], **more: Any) -> dict[str, Any]:
@@ -57,3 +84,99 @@ async def test_what_could_not_be_read_again_is_dated(
     await page.locator(f"#{name}-refresh").click()
     await expect(freshness).to_have_text("As of 2026-11-26 11:30 UTC")
     await expect(page.locator(f"#{name}-table .old")).to_have_count(1)
+
+
+def odd_lines(kind: str) -> list[tuple[dict[str, Any], str, Any]]:
+    """Return lines of which each has one odd value, with that member and value; each line has a region of its own."""
+    make: dict[str, Any] = {
+        "members": lambda region, n, odd: member(ADMINISTRATORS[0], region, 300000000000 + n, **odd),
+        "graphs": lambda region, _, odd: {**graph(**odd), "Region": region},
+        "investigations": lambda region, n, odd: {**investigation(n, "HIGH", **odd), "Region": region},
+        "coverage": lambda region, n, odd: {**cell(f"{300000000000 + n}", region, "off", "invited"), **odd},
+    }
+    pairs = [(name, one) for name in FIELDS[kind] for one in ODD]
+    return [(make[kind](f"xx-odd-{n}", n, {name: one}), name, one) for n, (name, one) in enumerate(pairs, 100)]
+
+
+def shown(name: str, odd: Any) -> str:
+    """Return what the page says of an odd value."""
+    if odd is None or odd == "":
+        return "not known" if name in {"Status", "Severity", "State", "EntityArn"} else ""
+    if name == "VolumeUsageInBytes" and odd in (5, 0.5) and odd is not True:
+        return " b"
+    if isinstance(odd, dict) and name in {"DatasourcePackageIngestStates", "Packages"}:
+        return "x (1)" if odd else ""
+    return "yes" if name == "AutoEnable" and odd is True else json.dumps(odd, separators=(",", ":")).lower()
+
+
+@pytest.mark.parametrize("kind", FIELDS)
+async def test_an_odd_value_takes_nothing_away(url: str, page: Page, api: PageApi, kind: str) -> None:
+    """It is shown as it is, or as not known, in whichever order; no number is computed from it."""
+    found = odd_lines(kind)
+    if kind == "coverage":
+        regions = [line["Region"] for line, _, _ in found]
+        api.answers["settings"] = value({**SETTINGS, "Accounts": [], "Regions": regions})
+    api.answers["coverage" if kind == "coverage" else f"fleet/{kind}"] = ndjson([line for line, _, _ in found])
+    view = "members" if kind == "graphs" else kind
+    await page.goto(f"{url}/#{view}")
+    if view == "members":
+        await page.get_by_role("button", name="Show names and e-mail addresses").click()
+    table = page.locator(f"#{kind}-table")
+    for heading in await table.get_by_role("button").all() if kind != "coverage" else []:
+        await heading.click()
+    # Then all of the rows are in the document.
+    await page.emulate_media(media="print")
+    await expect(table.locator("tbody tr[data-index]")).to_have_count(len(found))
+    rows = await table.locator("tbody tr").all_inner_texts()
+    for line, name, odd in found:
+        own = line["AccountId"] if kind == "coverage" else line["Region"]
+        [text] = [row for row in rows if own in row]
+        assert not [one for one in NONSENSE if one in text], (name, odd, text)
+        if name not in UNSEEN:
+            assert shown(name, odd) in text.lower(), (name, odd, text)
+
+
+async def test_an_account_with_odd_values_is_shown(url: str, page: Page, api: PageApi) -> None:
+    """Its cells, its memberships and its failures."""
+    account = "300000000001"
+    cells = [{**line, "AccountId": account} for line, _, _ in odd_lines("coverage")]
+    failures = [
+        {"AccountId": account, "Region": REGIONS[0], "Failure": failure}
+        for name in ("Outcome", "Cause", "code", "title", "detail", "request_id")
+        for failure in ({"title": "Denied", "detail": "no", name: one} for one in ODD)
+    ] + [{"AccountId": account, "Region": REGIONS[0], "Failure": odd} for odd in ODD]
+    api.answers["settings"] = value({**SETTINGS, "Regions": [one["Region"] for one in cells]})
+    found = {
+        "AccountId": account,
+        "IsAdministrator": False,
+        "Complete": True,
+        "CoverageAsOf": TIME,
+        "MembershipsAsOf": TIME,
+        "Coverage": cells,
+        "Memberships": [line for line, _, _ in odd_lines("members")],
+        "Failures": failures,
+        "Silent": {},
+        "Changes": [],
+    }
+    api.answers[f"accounts/{account}"] = value(found)
+    await page.goto(f"{url}/#account/{account}")
+    await page.emulate_media(media="print")
+    await expect(page.locator("#account-memberships tbody tr[data-index]")).to_have_count(len(found["Memberships"]))
+    await expect(page.locator("#account-verdict")).to_contain_text("not known in 10 regions")
+    text = await page.locator("main").inner_text()
+    assert not [one for one in NONSENSE if one in text]
+
+
+async def test_odd_failures_are_shown(url: str, page: Page, api: PageApi) -> None:
+    """By cause, also where what they say is of another type."""
+    failures = [
+        {"AccountId": f"{200000000000 + 10 * n + m}", "Region": REGIONS[0], "Failure": {"title": "Denied", name: odd}}
+        for n, name in enumerate(("Cause", "code", "title", "detail", "request_id"))
+        for m, odd in enumerate(ODD)
+    ] + [{"AccountId": f"{200000001000 + m}", "Region": REGIONS[0], "Failure": odd} for m, odd in enumerate(ODD)]
+    api.answers["fleet/members"] = ndjson(failures)
+    await page.goto(f"{url}/#members")
+    causes = page.locator("#members-failures .group strong")
+    await expect(causes.filter(has_text="Unknown")).to_have_count(1)
+    text = await page.locator("#members-failures").inner_text()
+    assert not [one for one in NONSENSE if one in text], text
