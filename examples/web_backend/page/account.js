@@ -200,7 +200,11 @@ export function Account() {
       </div>
       <${Problem} id="account-alert" problem=${problem} retry=${() => load(id)} />
       ${known && html`<p id="account-verdict" role="status"><strong>${answer}</strong></p>`}
-      ${known?.IsAdministrator && html`<p>It is an administrator: it has graphs of its own.</p>`}
+      ${
+        known?.IsAdministrator &&
+        html`<p>It is an administrator: it has graphs of its own. <a
+        href=${link("members", [], { administrator: id })}>Show their members</a></p>`
+      }
       <${Table} id="account-coverage" caption="Coverage by region" rows=${settings.Regions} rowKey=${(one) => one}
         columns=${columns} />
       ${known && html`<${Offers} known=${known} cells=${cells} isAbsent=${isAbsent} />`}

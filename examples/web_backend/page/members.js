@@ -147,8 +147,9 @@ function togglePersonal() {
 export function Members() {
   const { find = "" } = address.query;
   const [status, region] = [choiceOf("status", STATUSES), choiceOf("region", settings.Regions)];
+  const administrator = choiceOf("administrator", settings.Accounts);
   const part = digitsOf(find);
-  const key = JSON.stringify([part, status, region]);
+  const key = JSON.stringify([part, status, region, administrator]);
   const { rows } = members;
   if (filtered.from !== rows || filtered.key !== key) {
     const has = finder(part);
@@ -156,19 +157,26 @@ export function Members() {
       (one) =>
         has(one.AccountId, personal.shown ? one.EmailAddress : null) &&
         (!status || one.Status === status) &&
-        (!region || one.Region === region),
+        (!region || one.Region === region) &&
+        (!administrator || one.Administrator === administrator),
     );
     if (filtered.key !== null && filtered.key !== key) {
       announce(`${count(found.length)} of ${some(rows.length, "membership")}`);
     }
     filtered = { from: rows, key, rows: found, accounts: new Set(found.map((one) => one.AccountId)).size };
   }
-  const allMembers = `all members${status || region ? " of this status and region" : ""}`;
+  const allMembers = `all members${status || region || administrator ? " of this filter" : ""}`;
   const accounts = some(filtered.accounts, "account");
   const shown = `${count(filtered.rows.length)} of ${some(rows.length, "membership")}, ${accounts}`;
   const columns = memberColumns();
   const sort = sortOf("status", columns);
-  const exported = { member: isPart(part) ? part : "", status, region, sort: `${sort.down ? "-" : ""}${sort.by}` };
+  const exported = {
+    member: isPart(part) ? part : "",
+    status,
+    region,
+    account_id: administrator,
+    sort: `${sort.down ? "-" : ""}${sort.by}`,
+  };
   return html`
     <section aria-labelledby="members-title" id="members">
       <div class="bar">
@@ -191,6 +199,9 @@ export function Members() {
           choices=${STATUSES} change=${(value) => adjust({ status: value })} /><//>
         <${Filter} id="members-region" label="Region"><${Select} id="members-region" value=${region} any="any"
           choices=${settings.Regions} change=${(value) => adjust({ region: value })} /><//>
+        <${Filter} id="members-administrator" label="Administrator"><${Select} id="members-administrator"
+          value=${administrator} any="any" choices=${settings.Accounts}
+          change=${(value) => adjust({ administrator: value })} /><//>
       </form>
       ${isKnown(members) && html`<p class="quiet" id="members-shown">${shown}${members.time ? "" : ", so far"}</p>`}
       <${Table} id="members-table" caption="Memberships, problems first" rows=${filtered.rows} rowKey=${memberKey}
@@ -200,7 +211,7 @@ export function Members() {
       <${Exports} kind="members" failed=${members.failures.length}
         query=${exported}>${isPart(part) ? "these" : allMembers}<//>
     </section>
-    <${Graphs} has=${finder(part)} region=${region} view=${key} />
+    <${Graphs} has=${finder(part)} region=${region} administrator=${administrator} view=${key} />
   `;
 }
 
@@ -212,8 +223,11 @@ const AUTO = new Map([
 ]);
 
 // By administrator and region, whatever the order in which they have answered; the filters above are for them too.
-function Graphs({ has, region, view }) {
-  const rows = graphs.rows.filter((one) => has(one.AccountId) && (!region || one.Region === region));
+function Graphs({ has, region, administrator, view }) {
+  const rows = graphs.rows.filter(
+    (one) =>
+      has(one.AccountId) && (!region || one.Region === region) && (!administrator || one.AccountId === administrator),
+  );
   const columns = [
     {
       key: "account",

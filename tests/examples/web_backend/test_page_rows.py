@@ -1,4 +1,4 @@
-"""The rows of the example's page in a real browser: those that could not be read again, and odd ones."""
+"""The rows of the example's page in a real browser: those of one administrator, older ones, and odd ones."""
 
 import json
 from typing import Any
@@ -44,6 +44,30 @@ def graph(account: str = ADMINISTRATORS[0], **more: Any) -> dict[str, Any]:
     """Return the line of a graph."""
     found = {"Arn": f"arn:{account}", "CreatedTime": TIME, "Packages": {}, "AutoEnable": True, "Problems": {}}
     return {"AccountId": account, "Region": REGIONS[0], "Graph": {**found, **more}}
+
+
+async def test_the_members_of_an_administrator_are_listed(url: str, page: Page, api: PageApi) -> None:
+    """From its own page, or by a filter, which the address has; the graphs and the file are those of it alone."""
+    own, other = ADMINISTRATORS
+    found = {"AccountId": own, "IsAdministrator": True, "Complete": True, "Coverage": [], "Memberships": []}
+    lines = [member(one, REGIONS[0], 300000000001 + n) for n, one in enumerate((own, own, other))]
+    api.answers |= {f"accounts/{own}": value(found), "fleet/members": ndjson(lines)}
+    api.answers["fleet/graphs"] = ndjson([graph(own), graph(other)])
+    await page.goto(f"{url}/#account/{own}")
+    await page.get_by_role("link", name="Show their members").click()
+    await expect(page).to_have_url(f"{url}/#members?administrator={own}")
+    await expect(page.locator("#members-shown")).to_have_text("2 of 3 memberships, 2 accounts")
+    await expect(page.locator("#members-table tbody th")).to_have_text(["300000000001", "300000000002"])
+    await expect(page.locator("#graphs-table tbody th")).to_have_text([own])
+    exports = page.locator("#members .exports")
+    await expect(exports.get_by_role("link", name="CSV", exact=True)).to_have_attribute(
+        "href", f"api/export/members.csv?account_id={own}&sort=status"
+    )
+    await page.get_by_label("Administrator").select_option(other)
+    await expect(page).to_have_url(f"{url}/#members?administrator={other}")
+    await expect(page.locator("#members-table tbody th")).to_have_text(["300000000003"])
+    await page.get_by_label("Administrator").select_option("any")
+    await expect(page.locator("#members-shown")).to_have_text("3 of 3 memberships, 3 accounts")
 
 
 @pytest.mark.parametrize(
