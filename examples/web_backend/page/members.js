@@ -279,7 +279,8 @@ function Graphs({ has, region, administrator, view }) {
       html`<p>${graphs.rows.length ? "No graph of these accounts and regions." : "There is no graph."}</p>`
     }
     <${Table} id="graphs-table" caption="Graphs, their packages, and whether new accounts join" rows=${rows}
-      view=${view} sort=${{ by: "account", down: false }} rowKey=${(one) => one.Arn ?? `${one.AccountId} ${one.Region}`}
+      view=${view} filters="the filters of the members above, which are for these too"
+      sort=${{ by: "account", down: false }} rowKey=${(one) => one.Arn ?? `${one.AccountId} ${one.Region}`}
       columns=${columns} rowClass=${(one) => ageClass(one, graphs.phase)} />
   </section>`;
 }

@@ -70,6 +70,16 @@ async def test_the_members_of_an_administrator_are_listed(url: str, page: Page, 
     await expect(page.locator("#members-shown")).to_have_text("3 of 3 memberships, 3 accounts")
 
 
+async def test_a_table_without_filters_names_those_that_are_for_it(url: str, page: Page, api: PageApi) -> None:
+    """The graphs have none of their own: the filters of the members are for them, too."""
+    accounts = [f"{200000000001 + n}" for n in range(100)]
+    api.answers["fleet/graphs"] = ndjson([graph(one) for one in accounts])
+    await page.goto(f"{url}/#members")
+    await expect(page.locator("#graphs .near")).to_contain_text(
+        "To find a row, use the filters of the members above, which are for these too: only rows"
+    )
+
+
 @pytest.mark.parametrize(
     ("view", "name", "line"),
     [
