@@ -26,6 +26,9 @@ const CHANGES = [
 
 const administrator = (id) => (id ? html`<a href=${link("account", [id])}>${id}</a>` : "");
 
+// What the heading says already.
+const OF_ACCOUNT = new Set(["account", "name"]);
+
 const AGAIN = 2000; // milliseconds until an incomplete answer is asked for again
 
 let known = null; // the latest answer
@@ -219,8 +222,11 @@ export function Account() {
       ${
         unread > 0 &&
         html`<p class="warning" id="memberships-unread">
-          Not known of ${some(unread, "administrator and region", "administrators and regions")} that
-          could not be read: the causes are below.
+          It may be a member of graphs that are not shown: ${some(
+            unread,
+            "administrator and region",
+            "administrators and regions",
+          )} could not be read, and the causes are below.
         </p>`
       }
       ${
@@ -233,7 +239,8 @@ export function Account() {
         memberships.length > 0 &&
         html`<${Table} id="account-memberships"
         caption="Graphs that the account is a member of" rows=${memberships} rowKey=${memberKey}
-        columns=${memberColumns().slice(1)} rowClass=${(one) => ageClass(one, phase)} />`
+        columns=${memberColumns().filter(({ key }) => !OF_ACCOUNT.has(key))}
+        rowClass=${(one) => ageClass(one, phase)} />`
       }
     </section>
     ${

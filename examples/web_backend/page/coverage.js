@@ -122,11 +122,13 @@ export function Coverage() {
   const outdated = all.filter((row) => row.old.length);
   // One gap that is known is enough to say that an account is not covered everywhere.
   const open = all.filter((row) => row.unknown && !row.gaps).length;
-  const known = all.length - open;
-  const covered = `${count(everywhere)} of ${some(known, "account")} ${be(everywhere)} covered in every region`;
-  const summary = known
-    ? `${covered}${open ? `; not known of ${count(open)} more` : ""}`
-    : `It is not known of ${some(open, "account")} whether they are covered in every region`;
+  const others = all.length - everywhere - open;
+  const rest = `; ${others ? `${count(others)} ${be(others)} not, and ` : ""}${count(open)} ${be(open)} not known`;
+  const covered = `${count(everywhere)} of ${some(all.length, "account")} ${be(everywhere)} covered in every region`;
+  const summary =
+    open < all.length || !open
+      ? `${covered}${open ? rest : ""}`
+      : `It is not known of ${some(open, "account")} whether they are covered in every region`;
   const before = outdated.length;
   const asBefore = before
     ? `; ${some(before, "account")} could not be checked everywhere, and ${be(before)} shown as before`

@@ -1567,7 +1567,10 @@ async def test_what_nobody_answered_is_not_called_no_membership(url: str, page: 
     api.answers[f"accounts/{ACCOUNT}"] = value(document(Unread=unread))
     await page.goto(f"{url}/#account/{ACCOUNT}")
     memberships = page.locator("#memberships")
-    words = "Not known of 4 administrators and regions that could not be read: the causes are below."
+    words = (
+        "It may be a member of graphs that are not shown: 4 administrators and regions could not be read, and the "
+        "causes are below."
+    )
     await expect(page.locator("#memberships-unread")).to_have_text(words)
     await expect(memberships).not_to_contain_text("a member of no graph")
     both = [member(one, REGIONS[0], int(ACCOUNT)) for one in ADMINISTRATORS]
@@ -1582,7 +1585,7 @@ async def test_what_nobody_answered_is_not_called_no_membership(url: str, page: 
     await expect(rows).to_have_count(1)
     await expect(rows).to_contain_text("as of 2026-11-26 10:00")
     await expect(rows).to_contain_text(ADMINISTRATORS[0])
-    await expect(page.locator("#memberships-unread")).to_contain_text("Not known of 1 administrator and region")
+    await expect(page.locator("#memberships-unread")).to_contain_text(": 1 administrator and region could not be read")
 
 
 async def test_where_all_failed_nothing_is_counted(url: str, page: Page, api: PageApi) -> None:
@@ -1611,7 +1614,7 @@ async def test_where_all_failed_the_coverage_is_not_known(url: str, page: Page, 
     )
     api.answers["coverage"] = ndjson([*failed[:3], cell(ADMINISTRATORS[1], REGIONS[1], "off")])
     await page.reload()
-    await expect(summary).to_have_text("0 of 1 account are covered in every region; not known of 1 more.")
+    await expect(summary).to_have_text("0 of 2 accounts are covered in every region; 1 is not, and 1 is not known.")
 
 
 async def test_the_chart_says_what_failed(url: str, page: Page, api: PageApi) -> None:

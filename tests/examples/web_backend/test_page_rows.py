@@ -201,6 +201,21 @@ async def test_an_account_with_odd_values_is_shown(url: str, page: Page, api: Pa
     assert not [one for one in NONSENSE if one in text]
 
 
+async def test_the_name_of_an_account_is_said_once(url: str, page: Page, api: PageApi) -> None:
+    """In the heading, and not in each row of its memberships, which would not fit a narrow screen."""
+    account = "300000000001"
+    found = {"AccountId": account, "IsAdministrator": False, "Complete": True, "Coverage": []}
+    memberships = [member(ADMINISTRATORS[0], region, int(account), EmailAddress="a@example.com") for region in REGIONS]
+    api.answers[f"accounts/{account}"] = value({**found, "Memberships": memberships})
+    api.answers["settings"] = value({**SETTINGS, "Names": {account: "Payments"}})
+    await page.goto(f"{url}/#members")
+    await page.get_by_role("button", name="Show names and e-mail addresses").click()
+    await page.goto(f"{url}/#account/{account}")
+    await expect(page.locator("#account-title")).to_have_text(f"Account {account}: Payments")
+    await expect(page.locator("#account-memberships")).to_contain_text("a@example.com")
+    await expect(page.locator("#account-memberships")).not_to_contain_text("Payments")
+
+
 async def test_odd_failures_are_shown(url: str, page: Page, api: PageApi) -> None:
     """By cause, also where what they say is of another type."""
     failures = [
