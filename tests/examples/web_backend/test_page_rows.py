@@ -180,7 +180,7 @@ async def test_an_account_with_odd_values_is_shown(url: str, page: Page, api: Pa
         for failure in ({"title": "Denied", "detail": "no", name: one} for one in ODD)
     ] + [{"AccountId": account, "Region": REGIONS[0], "Failure": odd} for odd in ODD]
     api.answers["settings"] = value({**SETTINGS, "Regions": [one["Region"] for one in cells]})
-    found = {
+    found: dict[str, Any] = {
         "AccountId": account,
         "IsAdministrator": False,
         "Complete": True,
