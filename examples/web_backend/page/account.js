@@ -3,15 +3,18 @@
 import { address, link } from "./address.js";
 import { Failure, MALFORMED, call, path } from "./api.js";
 import { Cell, oldWords, verdict } from "./coverage.js";
-import { accounts, askAgain, memberOf, nameOf, personal, settings } from "./data.js";
+import { accounts, askAgain, nameOf, personal, settings } from "./data.js";
+import { allOldSince } from "./dataset.js";
 import { Failures, OtherFailures } from "./failures.js";
 import { memberColumns, memberKey } from "./members.js";
+import { Offers, absence, byRegion, doubtful, withoutAnswer } from "./offers.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
-import { inWords } from "./statuses.js";
+import { cellOf, failureOf, memberOf } from "./records.js";
+import { inWords, isGap } from "./statuses.js";
 import { Retry, pause } from "./retry.js";
 import { changed } from "./store.js";
-import { Freshness, Problem, RefreshButton, count, some, timestamp } from "./ui.js";
+import { Freshness, Problem, RefreshButton, ageClass, some, timestamp } from "./ui.js";
 
 const CHANGES = [
   { key: "time", label: "Noticed (UTC)", value: (one) => timestamp(one.Time) },
@@ -22,6 +25,9 @@ const CHANGES = [
 ];
 
 const administrator = (id) => (id ? html`<a href=${link("account", [id])}>${id}</a>` : "");
+
+// What the heading says already.
+const OF_ACCOUNT = new Set(["account", "name"]);
 
 const AGAIN = 2000; // milliseconds until an incomplete answer is asked for again
 
@@ -62,11 +68,17 @@ async function load(id, { fresh = false, quiet = false } = {}) {
   changed();
   try {
     for (let age = fresh ? "&max_age=0" : ""; ; age = "") {
-      const found = await call(`${path`api/accounts/${id}`}?wait=5${age}${personal.shown ? "&emails=true" : ""}`, {
+      const answer = await call(`${path`api/accounts/${id}`}?wait=5${age}${personal.shown ? "&emails=true" : ""}`, {
         signal,
       });
       if (left()) return;
-      if (!isWhole(found)) throw new Failure(MALFORMED);
+      if (!isWhole(answer)) throw new Failure(MALFORMED);
+      const found = {
+        ...answer,
+        Coverage: answer.Coverage.map(cellOf),
+        Memberships: answer.Memberships.map(memberOf),
+        Failures: (answer.Failures ?? []).map((one) => failureOf(one.Failure ? one : { ...one, Failure: one })),
+      };
       // What is known stays until all of it can be replaced; what could not be checked since is old, as in the matrix.
       if (!known?.Complete) known = found;
       else if (found.Complete) known = { ...found, ...kept(found, known) };
@@ -97,7 +109,7 @@ const kept = (found, before) => ({
   Coverage: found.Coverage.map((cell) => keepKnown(cell, before)),
   Memberships: [
     ...found.Memberships,
-    ...before.Memberships.filter((one) => found.Unread?.[one.Region]?.includes(one.AccountId)).map((one) => ({
+    ...before.Memberships.filter((one) => found.Unread?.[one.Region]?.includes(one.Administrator)).map((one) => ({
       ...one,
       stale: one.stale ?? before.MembershipsAsOf,
     })),
@@ -111,57 +123,20 @@ function keepKnown(cell, { Coverage, CoverageAsOf }) {
     : cell;
 }
 
-// ---- what an account is in no graph of, and what can be done
-
-// The administrators that did not answer, by region: an account may be in their graphs. Not those of a closed region.
-const silentIn = (region) => known?.Silent?.[region] ?? { Count: 0, AccountIds: [] };
-
-// In a region where not all have answered, what those have said that did.
-function unsure(region) {
-  // An administrator that did not answer itself is most likely covered by its own graph.
-  if (known.Failures?.some((one) => one.Region === region)) return null;
-  const silent = silentIn(region);
-  const answered = settings.Accounts.length - silent.Count;
-  if (!silent.Count || answered <= 0) return null;
-  const names = silent.AccountIds.join(", ");
-  const more =
-    silent.Count > silent.AccountIds.length ? ` and ${count(silent.Count - silent.AccountIds.length)} more` : "";
-  return `In no graph of the ${some(answered, "administrator")} that answered; ${names}${more} did not answer`;
-}
-
-// What is true of all regions is said once, and otherwise of which ones it is.
-function byRegion(reasons) {
-  const groups = new Map();
-  for (const [region, words] of reasons) groups.set(words, [...(groups.get(words) ?? []), region]);
-  if (groups.size === 1) return groups.keys().next().value;
-  return [...groups].map(([words, regions]) => `${regions.join(", ")}: ${words}`).join(". ");
-}
-
-// The regions where the account can be onboarded, by the administrator whose graph it is in already; null if it is in
-// none.
-function offers(cells) {
-  const groups = new Map();
-  for (const region of settings.Regions) {
-    const cell = cells.get(region);
-    // What is not known is no gap: a second graph would be a second bill.
-    const isMissing = ["off", "unseen"].includes(cell?.State);
-    // An administrator is not a member of its own graph.
-    if (!isMissing || cell.AdministratorId === known.AccountId) continue;
-    const by = cell.State === "off" ? (cell.AdministratorId ?? null) : null;
-    groups.set(by, [...(groups.get(by) ?? []), region]);
-  }
-  return [...groups];
-}
-
-const onboardLink = (id, regions, by = null, names = "") =>
-  html`<a class=${names} href=${link("onboarding", [], {
-    accounts: id,
-    regions: regions.join(","),
-    administrator: by,
-  })}>Onboard this account in ${regions.join(", ")}${by && `, to the graph of ${by}`}</a>`;
-
 // In both surveys that the page is made from.
 const askBothAgain = (cause, where) => Promise.all(["members", "coverage"].map((kind) => askAgain(kind, cause, where)));
+
+// What is said of an account may be half of the truth where an administrator did not answer.
+const doubtWords = (regions) =>
+  regions.length
+    ? `; not every administrator answered in ${regions.join(", ")}, where it may be covered all the same`
+    : "";
+
+function withDoubt(reason, cell) {
+  return doubtful(known, cell ? [cell] : []).length
+    ? [reason, withoutAnswer(known, cell.Region)].filter(Boolean).join("; ")
+    : reason;
+}
 
 const became = (before, after) =>
   `${before == null ? "was not a member" : `was ${inWords(before)}`}, now ${inWords(after)}`;
@@ -173,22 +148,22 @@ export function Account() {
   const cells = new Map((known?.Coverage ?? []).map((cell) => [cell.Region, cell]));
   const asked = [...cells.values()].filter((cell) => cell.State !== "not asked");
   const on = asked.filter((cell) => cell.State === "on").length;
-  const unknown = asked.filter((cell) => cell.State === "failed").length;
+  const gaps = asked.filter((cell) => isGap(cell.State)).length;
   const old = asked
     .map((cell) => cell.stale)
     .filter(Boolean)
     .sort();
-  const gaps = asked.length - on - unknown;
+  const unknown = asked.length - on - gaps;
   const pending = settings.Regions.length - asked.length;
   const reasons = new Map(
-    asked.filter((cell) => cell.State === "failed").map((cell) => [cell.Region, unsure(cell.Region)]),
+    asked.filter((cell) => cell.State === "failed").map((cell) => [cell.Region, absence(known, cell.Region)]),
   );
   // In no graph of those that answered, everywhere: that is no failure to be solved first.
   const isAbsent = pending === 0 && asked.length > 0 && asked.every((cell) => reasons.get(cell.Region));
   const answer = isAbsent
     ? `Account ${id} was not found. ${byRegion(reasons)}.`
-    : `${verdict(`Account ${id}`, on, gaps, pending, unknown)}${oldWords(old)}.`;
-  const memberships = (known?.Memberships ?? []).map((one) => ({ ...memberOf(one), stale: one.stale }));
+    : `${verdict(`Account ${id}`, on, gaps, pending, unknown)}${oldWords(old)}${doubtWords(doubtful(known, asked))}.`;
+  const memberships = known?.Memberships ?? [];
   const unread = Object.values(known?.Unread ?? {}).reduce((sum, ids) => sum + ids.length, 0);
   const columns = [
     { key: "region", label: "Region", value: (one) => one },
@@ -202,7 +177,8 @@ export function Account() {
       key: "reason",
       label: "Reason",
       wide: true,
-      value: (one) => reasons.get(one) ?? cells.get(one)?.Reason ?? cells.get(one)?.Cause ?? "",
+      value: (one) =>
+        reasons.get(one) ?? withDoubt(cells.get(one)?.Reason ?? cells.get(one)?.Cause ?? "", cells.get(one)),
     },
     { key: "since", label: "Since (UTC)", value: (one) => timestamp(cells.get(one)?.Since) },
     {
@@ -216,25 +192,25 @@ export function Account() {
     <section aria-labelledby="account-title" id="one">
       <div class="bar">
         <h2 id="account-title">Account ${id}${nameOf(id) && `: ${nameOf(id)}`}</h2>
-        <${Freshness} id="account-freshness" of=${{ phase, time: known?.CoverageAsOf, progress, began }} />
+        <${Freshness} id="account-freshness" of=${{
+          phase,
+          time: known?.CoverageAsOf,
+          oldSince: allOldSince(asked.filter((cell) => cell.State !== "failed")),
+          progress,
+          began,
+        }} />
         <${RefreshButton} id="account-refresh" busy=${phase === "loading"} run=${() => load(id, { fresh: true })} />
       </div>
       <${Problem} id="account-alert" problem=${problem} retry=${() => load(id)} />
       ${known && html`<p id="account-verdict" role="status"><strong>${answer}</strong></p>`}
-      ${known?.IsAdministrator && html`<p>It is an administrator: it has graphs of its own.</p>`}
+      ${
+        known?.IsAdministrator &&
+        html`<p>It is an administrator: it has graphs of its own. <a
+        href=${link("members", [], { administrator: id })}>Show their members</a></p>`
+      }
       <${Table} id="account-coverage" caption="Coverage by region" rows=${settings.Regions} rowKey=${(one) => one}
         columns=${columns} />
-      ${
-        known &&
-        offers(cells).map(
-          ([by, regions]) => html`<p class="buttons" key=${by}>${onboardLink(id, regions, by, "main")}</p>`,
-        )
-      }
-      ${
-        isAbsent &&
-        html`<p id="account-unsure">It may be covered already, in the graph of an administrator that did not
-          answer. ${onboardLink(id, settings.Regions)} only if you know that it is not.</p>`
-      }
+      ${known && html`<${Offers} known=${known} cells=${cells} isAbsent=${isAbsent} />`}
     </section>
     <section aria-labelledby="memberships-title" id="memberships">
       <h2 id="memberships-title">Memberships</h2>
@@ -246,8 +222,11 @@ export function Account() {
       ${
         unread > 0 &&
         html`<p class="warning" id="memberships-unread">
-          Not known of ${some(unread, "administrator and region", "administrators and regions")} that
-          could not be read: the causes are below.
+          It may be a member of graphs that are not shown: ${some(
+            unread,
+            "administrator and region",
+            "administrators and regions",
+          )} could not be read, and the causes are below.
         </p>`
       }
       ${
@@ -260,7 +239,8 @@ export function Account() {
         memberships.length > 0 &&
         html`<${Table} id="account-memberships"
         caption="Graphs that the account is a member of" rows=${memberships} rowKey=${memberKey}
-        columns=${memberColumns().slice(1)} />`
+        columns=${memberColumns().filter(({ key }) => !OF_ACCOUNT.has(key))}
+        rowClass=${(one) => ageClass(one, phase)} />`
       }
     </section>
     ${
@@ -270,7 +250,7 @@ export function Account() {
       ${
         known.Failures?.length > 0 &&
         html`<${Failures} id="account-causes" kind="members"
-        failures=${known.Failures.map((one) => (one.Failure ? one : { ...one, Failure: one }))} reload=${() => load(id)}
+        failures=${known.Failures} reload=${() => load(id)}
         ask=${(cause) => askBothAgain(cause, { AccountIds: [id] })} changed=${changed} />`
       }
       ${

@@ -4,6 +4,7 @@ import { adjust, link } from "./address.js";
 import { fleet } from "./data.js";
 import { Failures } from "./failures.js";
 import { html } from "./parts/index.js";
+import { failureOf } from "./records.js";
 import { inWords } from "./statuses.js";
 import { changed, focusOn } from "./store.js";
 import { failed, sumOf } from "./totals.js";
@@ -16,7 +17,9 @@ function showEmpty() {
 
 export function Attention({ totals }) {
   const { counts, empty, ...sum } = sumOf(totals);
-  const failures = failed().map((target) => ({ ...target, Failure: { Outcome: target.Outcome, ...target.Error } }));
+  const failures = failed().map((target) =>
+    failureOf({ ...target, Failure: { Outcome: target.Outcome, ...target.Error } }),
+  );
   const answered = sum.answered || sum.failed || empty;
   const statuses = ["VERIFICATION_FAILED", "ACCEPTED_BUT_DISABLED"].filter((status) => counts[status]);
   const isWell = fleet.phase === "ready" && !failures.length && !statuses.length && !empty;

@@ -5,7 +5,7 @@ import { coverage, nameOf, personal, settings } from "./data.js";
 import { Failures } from "./failures.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
-import { STATES } from "./statuses.js";
+import { STATES, isGap } from "./statuses.js";
 import { announce, changed } from "./store.js";
 import { Exports, Filter, Find, Freshness, Problem, RefreshButton, Select, count, some, timestamp } from "./ui.js";
 
@@ -38,8 +38,7 @@ function byAccount() {
     const states = new Map();
     for (const { State } of cells.values()) states.set(State, (states.get(State) ?? 0) + 1);
     const on = states.get("on") ?? 0;
-    // What could not be checked is not known: it is no gap.
-    const unknown = states.get("failed") ?? 0;
+    const gaps = [...cells.values()].filter((cell) => isGap(cell.State)).length;
     const old = [...cells.values()]
       .map((cell) => cell.stale)
       .filter(Boolean)
@@ -49,9 +48,9 @@ function byAccount() {
       cells,
       states,
       on,
-      unknown,
+      unknown: cells.size - on - gaps,
       old,
-      gaps: cells.size - on - unknown,
+      gaps,
       pending: settings.Regions.length - cells.size,
     };
   });
@@ -123,11 +122,13 @@ export function Coverage() {
   const outdated = all.filter((row) => row.old.length);
   // One gap that is known is enough to say that an account is not covered everywhere.
   const open = all.filter((row) => row.unknown && !row.gaps).length;
-  const known = all.length - open;
-  const covered = `${count(everywhere)} of ${some(known, "account")} ${be(everywhere)} covered in every region`;
-  const summary = known
-    ? `${covered}${open ? `; not known of ${count(open)} more` : ""}`
-    : `It is not known of ${some(open, "account")} whether they are covered in every region`;
+  const others = all.length - everywhere - open;
+  const rest = `; ${others ? `${count(others)} ${be(others)} not, and ` : ""}${count(open)} ${be(open)} not known`;
+  const covered = `${count(everywhere)} of ${some(all.length, "account")} ${be(everywhere)} covered in every region`;
+  const summary =
+    open < all.length || !open
+      ? `${covered}${open ? rest : ""}`
+      : `It is not known of ${some(open, "account")} whether they are covered in every region`;
   const before = outdated.length;
   const asBefore = before
     ? `; ${some(before, "account")} could not be checked everywhere, and ${be(before)} shown as before`

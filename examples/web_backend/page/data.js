@@ -1,8 +1,9 @@
 // What the views share: the settings, and the streams of rows.
 
-import { Failure, MALFORMED, call, setLimits } from "./api.js";
+import { call, setLimits } from "./api.js";
 import { Dataset } from "./dataset.js";
 import { Overview } from "./overview.js";
+import { cellOf, graphOf, investigationRow, memberOf } from "./records.js";
 import { Retry } from "./retry.js";
 import { changed, recall, remember } from "./store.js";
 
@@ -59,47 +60,33 @@ export const nameOf = (account) =>
 // Old results do well enough for the first look: what is shown says how old it is, and "Refresh" asks AWS.
 const ages = (fresh) => `max_age=${fresh ? 0 : 3600}`;
 
-// The item, if it has the text that the page cannot do without: one that has not must not stop the whole page.
-function whole(item, name) {
-  if (typeof item?.[name] !== "string") throw new Failure(MALFORMED);
-  return item;
-}
-
 const owner = (row) => `${row.Administrator ?? row.AccountId} ${row.Region}`;
 
 export const coverage = new Dataset({
   address: (fresh) => `api/coverage?${ages(fresh)}`,
-  read: (line) => whole(line, "AccountId"),
+  read: cellOf,
   key: (row) => `${row.AccountId} ${row.Region}`,
   owner: (row) => `${row.AdministratorId ?? row.AccountId} ${row.Region}`,
   isUnknown: (row) => row.State === "failed",
 });
 
-// The row of a member in an administrator's graph: one without a status is a member all the same.
-export const memberOf = ({ AccountId, Region, Member }) => ({
-  ...Member,
-  Status: Member.Status ?? "not known",
-  Administrator: AccountId,
-  Region,
-});
-
 export const members = new Dataset({
   address: (fresh) => `api/fleet/members?${ages(fresh)}${personal.shown ? "&emails=true" : ""}`,
-  read: (line) => memberOf({ ...line, Member: whole(line.Member, "AccountId") }),
+  read: memberOf,
   key: (row) => `${row.Administrator} ${row.Region} ${row.AccountId}`,
   owner,
 });
 
 export const investigations = new Dataset({
   address: (fresh) => `api/fleet/investigations?${ages(fresh)}`,
-  read: ({ AccountId, Region, Investigation }) => ({ ...whole(Investigation, "EntityArn"), AccountId, Region }),
+  read: investigationRow,
   key: (row) => `${row.AccountId} ${row.Region} ${row.InvestigationId}`,
   owner,
 });
 
 export const graphs = new Dataset({
   address: (fresh) => `api/fleet/graphs?${ages(fresh)}`,
-  read: ({ AccountId, Region, Graph }) => ({ ...whole(Graph, "Arn"), AccountId, Region }),
+  read: graphOf,
   key: (row) => `${row.AccountId} ${row.Region}`,
   owner,
 });

@@ -5,8 +5,15 @@
 // ready: the rows are complete, as of `time`. failed: `problem` says why; the rows are what is left of older ones.
 
 import { MALFORMED, lines } from "./api.js";
+import { failureOf } from "./records.js";
 import { changed } from "./store.js";
 import { Retry, isSeen } from "./retry.js";
+
+// Of when the oldest row is, if all of them are older than the latest answer: then its time says nothing of them.
+export function allOldSince(rows) {
+  if (!rows.length || rows.some((row) => !row.stale)) return null;
+  return rows.reduce((oldest, { stale }) => (stale < oldest ? stale : oldest), rows[0].stale);
+}
 
 export class Dataset {
   phase = "idle";
@@ -14,6 +21,7 @@ export class Dataset {
   surveyId = null; // of the latest answer
   readyAt = 0; // when that answer was complete, by the browser
   time = null; // of when the complete rows are: the start of their survey, or of what it has kept
+  oldSince = null; // if all rows are older, as nothing newer was read: of when the oldest one is
   problem = null;
   progress = null; // accounts and regions that have answered, and all of them
   began = 0; // when the latest request was sent
@@ -139,7 +147,7 @@ export class Dataset {
         if (value.Begin) {
           Object.assign(this, { surveyId: value.Begin.SurveyId, progress: { Done: 0, Total: value.Begin.Total } });
         } else if (value.Progress) this.progress = value.Progress;
-        else if (value.Failure) failures.push(value);
+        else if (value.Failure !== undefined) failures.push(failureOf(value));
         else {
           const row = this.read(value);
           found.set(this.key(row), row);
@@ -166,6 +174,8 @@ export class Dataset {
         }
       }
     }
+    const known = [...found.values()].filter((row) => !this.isUnknown(row));
+    this.oldSince = allOldSince(known);
     // In one order, whichever has answered first.
     this.show(new Map([...found].sort(([a], [b]) => (a < b ? -1 : 1))));
     Object.assign(this, { failures, progress: null });

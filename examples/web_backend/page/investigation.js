@@ -5,6 +5,7 @@ import { call, pages, path } from "./api.js";
 import { investigations } from "./data.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
+import { NOT_KNOWN, investigationOf, textOf } from "./records.js";
 import { pause } from "./retry.js";
 import { announce, changed } from "./store.js";
 import { Badge, Button, Problem, some, timestamp } from "./ui.js";
@@ -32,19 +33,22 @@ export function open(ids) {
   read(one);
 }
 
-export const entityName = (arn) => arn.split(":").slice(4).join(":");
+// What is no ARN is shown as it is.
+export const entityName = (arn) => (arn ?? "").split(":").slice(4).join(":") || arn || NOT_KNOWN;
+
+const Unknown = () => html`<span class="unknown">${NOT_KNOWN}</span>`;
 
 export const Severity = ({ word }) =>
   word
     ? html`<${Badge} kind=${SEVERITY_KINDS[word] ?? "plain"}>${word === "CRITICAL" ? "▲ " : ""}${word}<//>`
-    : html`<span class="unknown">not known</span>`;
-export const stateWord = (state) => ({ ACTIVE: "active", ARCHIVED: "archived" })[state] ?? state;
+    : html`<${Unknown} />`;
+export const Word = ({ of }) => (of ? lower(of) : html`<${Unknown} />`);
 export const lower = (word) => (word ?? "").toLowerCase();
 
 async function read(mine) {
   try {
     for (;;) {
-      mine.found = await call(mine.path);
+      mine.found = investigationOf(await call(mine.path));
       mine.problem = null;
       if (mine !== one) return;
       changed();
@@ -74,7 +78,7 @@ async function archive() {
     mine.found = { ...mine.found, State: state };
     const row = investigations.rows.find((other) => other.InvestigationId === mine.ids[2]);
     if (row) investigations.replace({ ...row, State: state });
-    announce(`It is ${stateWord(state)} now.`);
+    announce(`It is ${lower(state)} now.`);
     mine.problem = null;
   } catch (error) {
     if (!error.problem) throw error;
@@ -84,9 +88,9 @@ async function archive() {
 
 // The detail has one member, which depends on the kind of indicator and has plain values: they are all shown.
 function details({ IndicatorDetail }) {
-  const [detail = {}] = Object.values(IndicatorDetail ?? {});
-  return Object.entries(detail)
-    .map(([name, value]) => `${spaced(name)}: ${value}`)
+  const [detail] = Object.values(IndicatorDetail ?? {});
+  return Object.entries(detail ?? {})
+    .map(([name, value]) => `${spaced(name)}: ${textOf(value)}`)
     .join("; ");
 }
 
@@ -98,7 +102,7 @@ const spaced = (name) =>
     .replace(/[A-Z][a-z]+/g, lower);
 
 const INDICATOR_COLUMNS = [
-  { key: "kind", label: "Kind", value: (row) => lower(row.IndicatorType.replaceAll("_", " ")) },
+  { key: "kind", label: "Kind", value: (row) => lower((textOf(row.IndicatorType) || NOT_KNOWN).replaceAll("_", " ")) },
   { key: "details", label: "Details", wide: true, value: details },
 ];
 
@@ -107,7 +111,7 @@ export function Investigation() {
   const { found, indicators, problem } = one;
   const facts = found && [
     ["Severity", html`<${Severity} word=${found.Severity} />`],
-    ["State", stateWord(found.State)],
+    ["State", html`<${Word} of=${found.State} />`],
     ["Started", `${timestamp(found.CreatedTime)} UTC`],
     ["Scope", `${timestamp(found.ScopeStartTime)} to ${timestamp(found.ScopeEndTime)} UTC`],
     ["Entity", html`<code>${found.EntityArn}</code>`],

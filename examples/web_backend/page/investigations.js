@@ -3,13 +3,26 @@
 import { address, adjust, adjustSort, choiceOf, link, sortOf } from "./address.js";
 import { investigations } from "./data.js";
 import { Failures } from "./failures.js";
-import { Investigation, Severity, close, entityName, lower, open, stateWord } from "./investigation.js";
+import { Investigation, Severity, Word, close, entityName, open } from "./investigation.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
 import { Start } from "./start.js";
 import { SEVERITIES, severityRank } from "./statuses.js";
 import { announce, changed } from "./store.js";
-import { Exports, Filter, Freshness, Problem, RefreshButton, Select, count, isKnown, some, timestamp } from "./ui.js";
+import {
+  AsOf,
+  Exports,
+  Filter,
+  Freshness,
+  Problem,
+  RefreshButton,
+  Select,
+  ageClass,
+  count,
+  isKnown,
+  some,
+  timestamp,
+} from "./ui.js";
 
 export const tryAgain = () => investigations.tryAgain();
 
@@ -41,8 +54,13 @@ const COLUMNS = [
     value: (row) => severityRank(row.Severity),
     cell: (row) => html`<${Severity} word=${row.Severity} />`,
   },
-  { key: "status", label: "Status", value: (row) => row.Status, cell: (row) => lower(row.Status) },
-  { key: "state", label: "State", value: (row) => row.State, cell: (row) => stateWord(row.State) },
+  {
+    key: "status",
+    label: "Status",
+    value: (row) => row.Status,
+    cell: (row) => html`<${Word} of=${row.Status} /><${AsOf} since=${row.stale} />`,
+  },
+  { key: "state", label: "State", value: (row) => row.State, cell: (row) => html`<${Word} of=${row.State} />` },
   {
     key: "account",
     label: "Account",
@@ -113,7 +131,9 @@ export function Investigations() {
       }
       <${Table} id="investigations-table" caption="Investigations, most severe first; each links to its indicators"
         rows=${shown} rowKey=${(row) => `${row.AccountId} ${row.Region} ${row.InvestigationId}`} view=${key}
-        columns=${COLUMNS} sort=${sortOf("severity", COLUMNS)} onSort=${adjustSort} />
+        columns=${COLUMNS}
+        rowClass=${(row) => ageClass(row, investigations.phase)}
+        sort=${sortOf("severity", COLUMNS)} onSort=${adjustSort} />
       <${Exports} kind="investigations" failed=${investigations.failures.length} query=${{ severity, state }}>these<//>
       <${Start} />
     </section>

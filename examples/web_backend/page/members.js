@@ -6,9 +6,11 @@ import { fleet, graphs, members, nameOf, personal, settings, showPersonal } from
 import { Failures } from "./failures.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
+import { NOT_KNOWN, isMap, textOf } from "./records.js";
 import { STATUSES, inWords, kindOf, urgency } from "./statuses.js";
 import { announce, changed } from "./store.js";
 import {
+  AsOf,
   Badge,
   Exports,
   Filter,
@@ -17,6 +19,7 @@ import {
   Problem,
   RefreshButton,
   Select,
+  ageClass,
   count,
   isKnown,
   some,
@@ -40,13 +43,15 @@ export function tryAgain() {
 
 const UNITS = ["B", "KB", "MB", "GB", "TB"];
 
+const isVolume = (bytes) => Number.isFinite(bytes) && bytes >= 0;
+
 function volume(bytes) {
-  if (bytes == null) return "";
-  const power = Math.min(UNITS.length - 1, bytes ? Math.floor(Math.log10(bytes) / 3) : 0);
+  if (!isVolume(bytes)) return textOf(bytes) ?? "";
+  const power = Math.min(UNITS.length - 1, bytes < 1 ? 0 : Math.floor(Math.log10(bytes) / 3));
   return `${(bytes / 1000 ** power).toFixed(power ? 1 : 0)} ${UNITS[power]}`;
 }
 
-const words = (text) => (text ?? "").replaceAll("_", " ").toLowerCase();
+const words = (text) => text.replaceAll("_", " ").toLowerCase();
 
 const PACKAGES = new Map([
   ["DETECTIVE_CORE", "core"],
@@ -55,11 +60,14 @@ const PACKAGES = new Map([
 ]);
 
 // The packages that deliver data, and what is the matter with the others.
-const packages = (states) =>
-  Object.entries(states ?? {})
-    .map(([name, state]) => `${PACKAGES.get(name) ?? words(name)}${state === "STARTED" ? "" : ` (${words(state)})`}`)
+function packages(states) {
+  if (!isMap(states)) return textOf(states) ?? "";
+  const state = (one) => (one === "STARTED" ? "" : ` (${words(textOf(one) || NOT_KNOWN)})`);
+  return Object.entries(states)
+    .map(([name, one]) => `${PACKAGES.get(name) ?? words(name)}${state(one)}`)
     .sort()
     .join(", ");
+}
 
 // The service gives a reason for one status only; those of the others are in their definitions.
 const REASONS = new Map([
@@ -89,18 +97,15 @@ export const memberColumns = () => [
     key: "status",
     label: "Status",
     value: (one) => urgency(one.Status),
-    cell: (one) =>
-      html`<${Badge} kind=${kindOf(one.Status)}>${inWords(one.Status)}<//>${
-        one.stale && html` <small>as of ${timestamp(one.stale)}</small>`
-      }`,
+    cell: (one) => html`<${Badge} kind=${kindOf(one.Status)}>${inWords(one.Status)}<//><${AsOf} since=${one.stale} />`,
   },
   { key: "reason", label: "Reason", wide: true, value: reasonOf },
   {
     key: "since",
     label: "Since (UTC)",
     time: true,
-    value: (one) => one.UpdatedTime ?? one.InvitedTime,
-    cell: (one) => timestamp(one.UpdatedTime ?? one.InvitedTime),
+    value: (one) => one.UpdatedTime || one.InvitedTime,
+    cell: (one) => timestamp(one.UpdatedTime || one.InvitedTime),
   },
   { key: "region", label: "Region", value: (one) => one.Region },
   {
@@ -114,7 +119,7 @@ export const memberColumns = () => [
     key: "volume",
     label: "Data a day",
     number: true,
-    value: (one) => one.VolumeUsageInBytes,
+    value: (one) => (isVolume(one.VolumeUsageInBytes) ? one.VolumeUsageInBytes : null),
     cell: (one) => volume(one.VolumeUsageInBytes),
   },
   {
@@ -142,8 +147,9 @@ function togglePersonal() {
 export function Members() {
   const { find = "" } = address.query;
   const [status, region] = [choiceOf("status", STATUSES), choiceOf("region", settings.Regions)];
+  const administrator = choiceOf("administrator", settings.Accounts);
   const part = digitsOf(find);
-  const key = JSON.stringify([part, status, region]);
+  const key = JSON.stringify([part, status, region, administrator]);
   const { rows } = members;
   if (filtered.from !== rows || filtered.key !== key) {
     const has = finder(part);
@@ -151,19 +157,26 @@ export function Members() {
       (one) =>
         has(one.AccountId, personal.shown ? one.EmailAddress : null) &&
         (!status || one.Status === status) &&
-        (!region || one.Region === region),
+        (!region || one.Region === region) &&
+        (!administrator || one.Administrator === administrator),
     );
     if (filtered.key !== null && filtered.key !== key) {
       announce(`${count(found.length)} of ${some(rows.length, "membership")}`);
     }
     filtered = { from: rows, key, rows: found, accounts: new Set(found.map((one) => one.AccountId)).size };
   }
-  const allMembers = `all members${status || region ? " of this status and region" : ""}`;
+  const allMembers = `all members${status || region || administrator ? " of this filter" : ""}`;
   const accounts = some(filtered.accounts, "account");
   const shown = `${count(filtered.rows.length)} of ${some(rows.length, "membership")}, ${accounts}`;
   const columns = memberColumns();
   const sort = sortOf("status", columns);
-  const exported = { member: isPart(part) ? part : "", status, region, sort: `${sort.down ? "-" : ""}${sort.by}` };
+  const exported = {
+    member: isPart(part) ? part : "",
+    status,
+    region,
+    account_id: administrator,
+    sort: `${sort.down ? "-" : ""}${sort.by}`,
+  };
   return html`
     <section aria-labelledby="members-title" id="members">
       <div class="bar">
@@ -186,28 +199,35 @@ export function Members() {
           choices=${STATUSES} change=${(value) => adjust({ status: value })} /><//>
         <${Filter} id="members-region" label="Region"><${Select} id="members-region" value=${region} any="any"
           choices=${settings.Regions} change=${(value) => adjust({ region: value })} /><//>
+        <${Filter} id="members-administrator" label="Administrator"><${Select} id="members-administrator"
+          value=${administrator} any="any" choices=${settings.Accounts}
+          change=${(value) => adjust({ administrator: value })} /><//>
       </form>
       ${isKnown(members) && html`<p class="quiet" id="members-shown">${shown}${members.time ? "" : ", so far"}</p>`}
       <${Table} id="members-table" caption="Memberships, problems first" rows=${filtered.rows} rowKey=${memberKey}
         view=${key} columns=${columns}
-        rowClass=${(one) => (one.stale || members.phase === "failed" ? "old" : "")} sort=${sort}
+        rowClass=${(one) => ageClass(one, members.phase)} sort=${sort}
         onSort=${adjustSort} />
       <${Exports} kind="members" failed=${members.failures.length}
         query=${exported}>${isPart(part) ? "these" : allMembers}<//>
     </section>
-    <${Graphs} has=${finder(part)} region=${region} view=${key} />
+    <${Graphs} has=${finder(part)} region=${region} administrator=${administrator} view=${key} />
   `;
 }
 
-const unread = ({ Problems }, name) => `could not be read${Problems?.[name] ? `: ${Problems[name].title}` : ""}`;
+const unread = ({ Problems }, name) =>
+  `could not be read${Problems?.[name]?.title ? `: ${textOf(Problems[name].title)}` : ""}`;
 const AUTO = new Map([
   [true, "yes"],
   [false, "no"],
 ]);
 
 // By administrator and region, whatever the order in which they have answered; the filters above are for them too.
-function Graphs({ has, region, view }) {
-  const rows = graphs.rows.filter((one) => has(one.AccountId) && (!region || one.Region === region));
+function Graphs({ has, region, administrator, view }) {
+  const rows = graphs.rows.filter(
+    (one) =>
+      has(one.AccountId) && (!region || one.Region === region) && (!administrator || one.AccountId === administrator),
+  );
   const columns = [
     {
       key: "account",
@@ -215,7 +235,12 @@ function Graphs({ has, region, view }) {
       value: (one) => `${one.AccountId} ${one.Region}`,
       cell: (one) => html`<a href=${link("account", [one.AccountId])}>${one.AccountId}</a>`,
     },
-    { key: "region", label: "Region", value: (one) => one.Region },
+    {
+      key: "region",
+      label: "Region",
+      value: (one) => one.Region,
+      cell: (one) => html`${one.Region}<${AsOf} since=${one.stale} />`,
+    },
     {
       key: "packages",
       label: "Data source packages",
@@ -227,8 +252,11 @@ function Graphs({ has, region, view }) {
       label: "New accounts join by themselves",
       wide: true,
       value: (one) =>
-        AUTO.get(one.AutoEnable) ??
-        (one.Problems?.AutoEnable ? unread(one, "AutoEnable") : "no: not the graph of an organization"),
+        one.AutoEnable == null
+          ? one.Problems?.AutoEnable
+            ? unread(one, "AutoEnable")
+            : "no: not the graph of an organization"
+          : (AUTO.get(one.AutoEnable) ?? (textOf(one.AutoEnable) || NOT_KNOWN)),
     },
     { key: "created", label: "Created (UTC)", value: (one) => timestamp(one.CreatedTime) },
   ];
@@ -251,7 +279,8 @@ function Graphs({ has, region, view }) {
       html`<p>${graphs.rows.length ? "No graph of these accounts and regions." : "There is no graph."}</p>`
     }
     <${Table} id="graphs-table" caption="Graphs, their packages, and whether new accounts join" rows=${rows}
-      view=${view} sort=${{ by: "account", down: false }} rowKey=${(one) => one.Arn ?? `${one.AccountId} ${one.Region}`}
-      columns=${columns} />
+      view=${view} filters="the filters of the members above, which are for these too"
+      sort=${{ by: "account", down: false }} rowKey=${(one) => one.Arn ?? `${one.AccountId} ${one.Region}`}
+      columns=${columns} rowClass=${(one) => ageClass(one, graphs.phase)} />
   </section>`;
 }

@@ -1,5 +1,7 @@
 // The words and the colours for what the service says, and their order: problems first.
 
+import { textOf } from "./records.js";
+
 export const STATUSES = [
   ["ENABLED", "Enabled"],
   ["INVITED", "Invited"],
@@ -23,7 +25,7 @@ const KINDS = new Map([
 const URGENCY = ["VERIFICATION_FAILED", "ACCEPTED_BUT_DISABLED", "VERIFICATION_IN_PROGRESS", "INVITED"];
 
 // The label of a status; an unknown status is its own label, and null means that the account is not a member.
-export const inWords = (status) => (status == null ? "not a member" : (WORDS.get(status) ?? status));
+export const inWords = (status) => (status == null ? "not a member" : (WORDS.get(status) ?? textOf(status)));
 export const kindOf = (status) => KINDS.get(status) ?? "plain";
 // The rank by urgency: problems first, and what AWS may add later before what is well.
 export const urgency = (status) => (status === "ENABLED" ? 9 : (URGENCY.indexOf(status) + 5) % 5);
@@ -46,6 +48,9 @@ export const STATES = new Map([
   ["failed", ["✕", "could not be checked", "bad"]],
   ["not asked", ["…", "not asked yet", "plain"]],
 ]);
+
+// Whether a state is known, and no data: what is not known is no gap.
+export const isGap = (state) => state === "off" || state === "unseen";
 
 export const SEVERITIES = ["CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL"];
 export const severityRank = (severity) =>

@@ -4,6 +4,7 @@ import { adjust } from "./address.js";
 import { sourceOf } from "./data.js";
 import { download, problemOfFile, secondsOfFile } from "./download.js";
 import { html } from "./parts/index.js";
+import { textOf } from "./records.js";
 import { changed, isBusy, once } from "./store.js";
 
 const number = new Intl.NumberFormat("en");
@@ -13,7 +14,8 @@ export const some = (value, one, many = `${one}s`) => `${count(value)} ${value =
 
 // An ISO 8601 time in UTC, in a form for people, still in UTC. What is none is shown as it is.
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d/;
-export const timestamp = (time) => (ISO.test(time) ? `${time.slice(0, 10)} ${time.slice(11, 16)}` : String(time ?? ""));
+export const timestamp = (time) =>
+  typeof time === "string" && ISO.test(time) ? `${time.slice(0, 10)} ${time.slice(11, 16)}` : (textOf(time) ?? "");
 
 export const Badge = ({ kind = "plain", children }) => html`<span class="badge" data-kind=${kind}>${children}</span>`;
 
@@ -58,19 +60,24 @@ export function Problem({ id, problem, retry, label = "Try again" }) {
 
 const SLOW = 5; // seconds without an answer after which that is said
 
+// What could not be read again is dimmed, and says of when it is. `phase`: of the rows' Dataset.
+export const ageClass = (row, phase) => (row.stale || phase === "failed" ? "old" : "");
+export const AsOf = ({ since }) => since && html` <small>as of ${timestamp(since)}</small>`;
+
 // What is known, and how old it is.
 // `of`: a Dataset, or what is known in its words.
 export function Freshness({ id, of }) {
-  const { phase, time, progress, began } = of;
+  const { phase, time, oldSince = null, progress, began } = of;
+  const isLate = phase === "failed" || (phase === "ready" && oldSince !== null);
   const words = [];
   if (phase === "loading") {
     const waited = Math.floor((performance.now() - began) / 1000);
     words.push(progress?.Total ? `Asking: ${count(progress.Done)} of ${count(progress.Total)}` : "Asking");
     if (waited >= SLOW) words.push(`for ${waited} s`);
-  } else if (phase === "failed") words.push(time ? "Could not be refreshed" : "Could not be read");
+  } else if (isLate) words.push(time ? "Could not be refreshed" : "Could not be read");
   else if (phase === "idle") words.push("Not asked yet");
-  if (time) words.push(`${phase === "ready" ? "As of" : "shown: as of"} ${timestamp(time)} UTC`);
-  return html`<p id=${id} class=${phase === "failed" ? "freshness late" : "freshness"}>${words.join(", ")}</p>`;
+  if (time) words.push(`${words.length ? "shown: as of" : "As of"} ${timestamp(oldSince ?? time)} UTC`);
+  return html`<p id=${id} class=${isLate ? "freshness late" : "freshness"}>${words.join(", ")}</p>`;
 }
 
 export const RefreshButton = ({ id, busy, run }) =>
@@ -179,7 +186,7 @@ export function Exports({
 export function byCause(failures) {
   const groups = new Map();
   for (const { AccountId, Region, Failure } of failures) {
-    const cause = Failure.Cause ?? Failure.code ?? Failure.title ?? "Unknown";
+    const cause = Failure.Cause || Failure.code || Failure.title;
     if (!groups.has(cause)) {
       groups.set(cause, { cause, first: Failure, targets: [], accounts: new Set(), regions: new Set() });
     }

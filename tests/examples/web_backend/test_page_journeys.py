@@ -250,6 +250,26 @@ async def test_what_is_not_known_is_no_gap_to_be_filled(url: str, page: Page, ap
     )
 
 
+async def test_a_gap_is_in_doubt_where_an_administrator_did_not_answer(url: str, page: Page, api: PageApi) -> None:
+    """Off in a graph that answered, and maybe on in one that did not: no button, and the words say so."""
+    off = [{**cell(ACCOUNT, region, "off", "invited"), "AdministratorId": ADMINISTRATORS[0]} for region in REGIONS]
+    found = document(Coverage=off, Silent={REGIONS[0]: {"Count": 1, "AccountIds": [ADMINISTRATORS[1]]}})
+    api.answers[f"accounts/{ACCOUNT}"] = value(found)
+    await page.goto(f"{url}/#account/{ACCOUNT}")
+    buttons, offer = page.locator("#one a.main"), page.locator("#account-unsure")
+    await expect(buttons).to_have_text([f"Onboard this account in {REGIONS[1]}, to the graph of {ADMINISTRATORS[0]}"])
+    await expect(offer).to_have_text(
+        "It may be covered already, in the graph of an administrator that did not answer. "
+        f"Onboard this account in {REGIONS[0]}, to the graph of {ADMINISTRATORS[0]} only if you know that it is not."
+    )
+    await expect(page.locator("#account-verdict")).to_contain_text(
+        f"; not every administrator answered in {REGIONS[0]}, where it may be covered all the same."
+    )
+    rows = page.locator("#account-coverage tbody tr")
+    await expect(rows.first).to_contain_text(f"invited; {ADMINISTRATORS[1]} did not answer")
+    await expect(rows.last).not_to_contain_text("did not answer")
+
+
 async def test_who_did_not_answer_is_said_of_its_region(url: str, page: Page, api: PageApi) -> None:
     """What is so in one region is not said of all, where others did not answer."""
     silent = dict(zip(REGIONS, ({"Count": 1, "AccountIds": [one]} for one in ADMINISTRATORS), strict=True))
@@ -1066,6 +1086,9 @@ async def test_an_account_is_old_where_it_could_not_be_checked(url: str, page: P
     await page.locator("#account-refresh").click()
     old = "as of 2026-11-26 10:00 UTC in 2 regions, which could not be checked since"
     await expect(page.locator("#account-verdict")).to_have_text(f"{words}; {old}.")
+    await expect(page.locator("#account-freshness")).to_have_text(
+        "Could not be refreshed, shown: as of 2026-11-26 10:00 UTC"
+    )
     await expect(page.locator("#account-coverage .cell.old")).to_have_count(2)
 
 
@@ -1138,16 +1161,16 @@ async def test_a_clock_that_is_set_back_delays_nothing(url: str, page: Page, api
 
 async def test_a_view_that_cannot_be_drawn_leaves_the_page(url: str, page: Page, api: PageApi) -> None:
     """It says so; the other views work, and their links."""
-    good = api.answers["fleet/investigations"]
-    api.answers["fleet/investigations"] = ndjson([investigation(1, "HIGH", State={"a": [None]}, Status=7)])
-    await page.goto(f"{url}/#investigations")
+    good = api.answers["changes"]
+    api.answers["changes"] = value({})
+    await page.goto(f"{url}/#fleet")
     await expect(page.locator("#broken-alert")).to_contain_text("This view cannot be shown")
     await page.get_by_role("link", name="Members").click()
     await expect(page.locator("#members-shown")).to_contain_text("1 of 1")
-    await page.get_by_role("link", name="Investigations").click()
-    api.answers["fleet/investigations"] = good
+    await page.get_by_role("link", name="Fleet").click()
+    api.answers["changes"] = good
     await page.get_by_role("button", name="Reload this page").click()
-    await expect(page.locator("#investigations-shown")).to_contain_text("1 of 1")
+    await expect(page.locator("#targets-shown")).to_contain_text("4 of 4")
 
 
 # ---- what a newcomer stumbled over
@@ -1544,7 +1567,10 @@ async def test_what_nobody_answered_is_not_called_no_membership(url: str, page: 
     api.answers[f"accounts/{ACCOUNT}"] = value(document(Unread=unread))
     await page.goto(f"{url}/#account/{ACCOUNT}")
     memberships = page.locator("#memberships")
-    words = "Not known of 4 administrators and regions that could not be read: the causes are below."
+    words = (
+        "It may be a member of graphs that are not shown: 4 administrators and regions could not be read, and the "
+        "causes are below."
+    )
     await expect(page.locator("#memberships-unread")).to_have_text(words)
     await expect(memberships).not_to_contain_text("a member of no graph")
     both = [member(one, REGIONS[0], int(ACCOUNT)) for one in ADMINISTRATORS]
@@ -1559,7 +1585,7 @@ async def test_what_nobody_answered_is_not_called_no_membership(url: str, page: 
     await expect(rows).to_have_count(1)
     await expect(rows).to_contain_text("as of 2026-11-26 10:00")
     await expect(rows).to_contain_text(ADMINISTRATORS[0])
-    await expect(page.locator("#memberships-unread")).to_contain_text("Not known of 1 administrator and region")
+    await expect(page.locator("#memberships-unread")).to_contain_text(": 1 administrator and region could not be read")
 
 
 async def test_where_all_failed_nothing_is_counted(url: str, page: Page, api: PageApi) -> None:
@@ -1588,7 +1614,7 @@ async def test_where_all_failed_the_coverage_is_not_known(url: str, page: Page, 
     )
     api.answers["coverage"] = ndjson([*failed[:3], cell(ADMINISTRATORS[1], REGIONS[1], "off")])
     await page.reload()
-    await expect(summary).to_have_text("0 of 1 account are covered in every region; not known of 1 more.")
+    await expect(summary).to_have_text("0 of 2 accounts are covered in every region; 1 is not, and 1 is not known.")
 
 
 async def test_the_chart_says_what_failed(url: str, page: Page, api: PageApi) -> None:

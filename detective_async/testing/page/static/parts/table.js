@@ -5,6 +5,7 @@
 //     sort=${{ by: "name", down: false }} onSort=${(sort) => ...} />`
 //
 // `view`: the filter, in any form, if there is one: with another one, the rows are sorted anew even below the pointer.
+// `filters`: which ones they are, if not those above the table.
 // `foot`: a last row that is not sorted, such as a sum.
 //
 // A column: `{ key, label, value(row), cell(row)?, number?, wide?, short?, time? }`. `value` is what the rows are
@@ -276,7 +277,8 @@ export class Table extends Component {
   hint() {
     if (this.rows.length <= this.few() || this.printing) return null;
     const why = "only rows near the screen are in the page, so the browser's own search misses the others.";
-    const text = this.props.view ? `To find a row, use the filters: ${why}` : `This table is long: ${why}`;
+    const { view, filters = "the filters" } = this.props;
+    const text = view ? `To find a row, use ${filters}: ${why}` : `This table is long: ${why}`;
     const skip = html`<button type="button" onClick=${this.skip}
       aria-label=${`Skip this table: ${this.props.caption}`}>Skip this table</button>`;
     return html`<p class="quiet near">${text}</p>${this.phone.matches && html`<p>${skip}</p>`}`;

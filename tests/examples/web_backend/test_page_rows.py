@@ -1,0 +1,231 @@
+"""The rows of the example's page in a real browser: those of one administrator, older ones, and odd ones."""
+
+import json
+from typing import Any
+
+import pytest
+
+pytest.importorskip("playwright.async_api", reason="playwright, which drives the browser, is not installed")
+from playwright.async_api import Page, expect
+from support.browser import BROWSER_MARKS
+from support.page_api import (
+    ADMINISTRATORS,
+    REGIONS,
+    SETTINGS,
+    TIME,
+    PageApi,
+    cell,
+    investigation,
+    member,
+    ndjson,
+    value,
+)
+
+pytestmark = BROWSER_MARKS
+LATER = "2026-11-26T11:30:00Z"
+ODD: list[Any] = [None, 5, -3, 0.5, {}, [], [1], {"X": 1}, "", True]
+#: What no text of the page may have.
+NONSENSE = ("NaN", "undefined", "[object", "null")
+#: Kind -> the members of its records that may be odd.
+FIELDS = {
+    "members": (
+        *("Status", "DisabledReason", "EmailAddress", "InvitedTime", "UpdatedTime"),
+        *("VolumeUsageInBytes", "DatasourcePackageIngestStates"),
+    ),
+    "graphs": ("Arn", "CreatedTime", "Packages", "AutoEnable", "Problems"),
+    "investigations": ("EntityArn", "Severity", "Status", "State", "CreatedTime"),
+    "coverage": ("State", "Reason", "Cause", "AdministratorId", "Since"),
+}
+#: Those that are not shown, or only where another one is odd too.
+UNSEEN = {"Arn", "InvitedTime", "Problems", "Cause", "AdministratorId", "Since"}
+
+
+def graph(account: str = ADMINISTRATORS[0], **more: Any) -> dict[str, Any]:
+    """Return the line of a graph."""
+    found = {"Arn": f"arn:{account}", "CreatedTime": TIME, "Packages": {}, "AutoEnable": True, "Problems": {}}
+    return {"AccountId": account, "Region": REGIONS[0], "Graph": {**found, **more}}
+
+
+async def test_the_members_of_an_administrator_are_listed(url: str, page: Page, api: PageApi) -> None:
+    """From its own page, or by a filter, which the address has; the graphs and the file are those of it alone."""
+    own, other = ADMINISTRATORS
+    found = {"AccountId": own, "IsAdministrator": True, "Complete": True, "Coverage": [], "Memberships": []}
+    lines = [member(one, REGIONS[0], 300000000001 + n) for n, one in enumerate((own, own, other))]
+    api.answers |= {f"accounts/{own}": value(found), "fleet/members": ndjson(lines)}
+    api.answers["fleet/graphs"] = ndjson([graph(own), graph(other)])
+    await page.goto(f"{url}/#account/{own}")
+    await page.get_by_role("link", name="Show their members").click()
+    await expect(page).to_have_url(f"{url}/#members?administrator={own}")
+    await expect(page.locator("#members-shown")).to_have_text("2 of 3 memberships, 2 accounts")
+    await expect(page.locator("#members-table tbody th")).to_have_text(["300000000001", "300000000002"])
+    await expect(page.locator("#graphs-table tbody th")).to_have_text([own])
+    exports = page.locator("#members .exports")
+    await expect(exports.get_by_role("link", name="CSV", exact=True)).to_have_attribute(
+        "href", f"api/export/members.csv?account_id={own}&sort=status"
+    )
+    await page.get_by_label("Administrator").select_option(other)
+    await expect(page).to_have_url(f"{url}/#members?administrator={other}")
+    await expect(page.locator("#members-table tbody th")).to_have_text(["300000000003"])
+    await page.get_by_label("Administrator").select_option("any")
+    await expect(page.locator("#members-shown")).to_have_text("3 of 3 memberships, 3 accounts")
+
+
+async def test_a_table_without_filters_names_those_that_are_for_it(url: str, page: Page, api: PageApi) -> None:
+    """The graphs have none of their own: the filters of the members are for them, too."""
+    accounts = [f"{200000000001 + n}" for n in range(100)]
+    api.answers["fleet/graphs"] = ndjson([graph(one) for one in accounts])
+    await page.goto(f"{url}/#members")
+    await expect(page.locator("#graphs .near")).to_contain_text(
+        "To find a row, use the filters of the members above, which are for these too: only rows"
+    )
+
+
+@pytest.mark.parametrize(
+    ("view", "name", "line"),
+    [
+        ("members", "members", member(ADMINISTRATORS[0], REGIONS[0], 300000000001)),
+        ("members", "graphs", graph()),
+        ("investigations", "investigations", investigation(1, "CRITICAL")),
+        ("coverage", "coverage", cell(ADMINISTRATORS[0], REGIONS[0], "on")),
+    ],
+)
+async def test_what_could_not_be_read_again_is_dated(
+    url: str, page: Page, api: PageApi, *, view: str, name: str, line: dict[str, Any]
+) -> None:
+    """Each row that stays is dimmed and says of when it is; where all are older, so does the heading."""
+    stream = name if name == "coverage" else f"fleet/{name}"
+    failure = {"Outcome": "failed", "Cause": "ExpiredToken", "title": "Expired", "detail": ""}
+    failed = [{"AccountId": ADMINISTRATORS[0], "Region": REGIONS[0], "Failure": failure}]
+    if name == "coverage":
+        failed.append(cell(ADMINISTRATORS[0], REGIONS[0], "failed"))
+    api.answers[stream] = ndjson([line])
+    await page.goto(f"{url}/#{view}")
+    freshness = page.locator(f"#{name}-freshness")
+    row = page.locator(f"#{name}-table tbody tr").filter(has_text=ADMINISTRATORS[0])
+    await expect(freshness).to_have_text("As of 2026-11-26 10:00 UTC")
+    await expect(row).not_to_contain_text("as of")
+    api.answers[stream] = ndjson(failed, finished=LATER)
+    await page.locator(f"#{name}-refresh").click()
+    await expect(freshness).to_have_text("Could not be refreshed, shown: as of 2026-11-26 10:00 UTC")
+    if name == "coverage":
+        await expect(row.locator(".cell.old")).to_have_attribute("title", "as of 2026-11-26 10:00 UTC")
+    else:
+        await expect(row).to_have_class("old")
+        await expect(row).to_contain_text("as of 2026-11-26 10:00")
+    # What was read meanwhile is of the latest answer.
+    other = {**line, "AccountId": ADMINISTRATORS[1]}
+    api.answers[stream] = ndjson([other, *failed], finished=LATER)
+    await page.locator(f"#{name}-refresh").click()
+    await expect(freshness).to_have_text("As of 2026-11-26 11:30 UTC")
+    await expect(page.locator(f"#{name}-table .old")).to_have_count(1)
+
+
+def odd_lines(kind: str) -> list[tuple[dict[str, Any], str, Any]]:
+    """Return lines of which each has one odd value, with that member and value; each line has a region of its own."""
+    make: dict[str, Any] = {
+        "members": lambda region, n, odd: member(ADMINISTRATORS[0], region, 300000000000 + n, **odd),
+        "graphs": lambda region, _, odd: {**graph(**odd), "Region": region},
+        "investigations": lambda region, n, odd: {**investigation(n, "HIGH", **odd), "Region": region},
+        "coverage": lambda region, n, odd: {**cell(f"{300000000000 + n}", region, "off", "invited"), **odd},
+    }
+    pairs = [(name, one) for name in FIELDS[kind] for one in ODD]
+    return [(make[kind](f"xx-odd-{n}", n, {name: one}), name, one) for n, (name, one) in enumerate(pairs, 100)]
+
+
+def shown(name: str, odd: Any) -> str:
+    """Return what the page says of an odd value."""
+    if odd is None or odd == "":
+        return "not known" if name in {"Status", "Severity", "State", "EntityArn"} else ""
+    if name == "VolumeUsageInBytes" and odd in (5, 0.5) and odd is not True:
+        return " b"
+    if isinstance(odd, dict) and name in {"DatasourcePackageIngestStates", "Packages"}:
+        return "x (1)" if odd else ""
+    return "yes" if name == "AutoEnable" and odd is True else json.dumps(odd, separators=(",", ":")).lower()
+
+
+@pytest.mark.parametrize("kind", FIELDS)
+async def test_an_odd_value_takes_nothing_away(url: str, page: Page, api: PageApi, kind: str) -> None:
+    """It is shown as it is, or as not known, in whichever order; no number is computed from it."""
+    found = odd_lines(kind)
+    if kind == "coverage":
+        regions = [line["Region"] for line, _, _ in found]
+        api.answers["settings"] = value({**SETTINGS, "Accounts": [], "Regions": regions})
+    api.answers["coverage" if kind == "coverage" else f"fleet/{kind}"] = ndjson([line for line, _, _ in found])
+    view = "members" if kind == "graphs" else kind
+    await page.goto(f"{url}/#{view}")
+    if view == "members":
+        await page.get_by_role("button", name="Show names and e-mail addresses").click()
+    table = page.locator(f"#{kind}-table")
+    for heading in await table.get_by_role("button").all() if kind != "coverage" else []:
+        await heading.click()
+    # Then all of the rows are in the document.
+    await page.emulate_media(media="print")
+    await expect(table.locator("tbody tr[data-index]")).to_have_count(len(found))
+    rows = await table.locator("tbody tr").all_inner_texts()
+    for line, name, odd in found:
+        own = line["AccountId"] if kind == "coverage" else line["Region"]
+        [text] = [row for row in rows if own in row]
+        assert not [one for one in NONSENSE if one in text], (name, odd, text)
+        if name not in UNSEEN:
+            assert shown(name, odd) in text.lower(), (name, odd, text)
+
+
+async def test_an_account_with_odd_values_is_shown(url: str, page: Page, api: PageApi) -> None:
+    """Its cells, its memberships and its failures."""
+    account = "300000000001"
+    cells = [{**line, "AccountId": account} for line, _, _ in odd_lines("coverage")]
+    failures = [
+        {"AccountId": account, "Region": REGIONS[0], "Failure": failure}
+        for name in ("Outcome", "Cause", "code", "title", "detail", "request_id")
+        for failure in ({"title": "Denied", "detail": "no", name: one} for one in ODD)
+    ] + [{"AccountId": account, "Region": REGIONS[0], "Failure": odd} for odd in ODD]
+    api.answers["settings"] = value({**SETTINGS, "Regions": [one["Region"] for one in cells]})
+    found: dict[str, Any] = {
+        "AccountId": account,
+        "IsAdministrator": False,
+        "Complete": True,
+        "CoverageAsOf": TIME,
+        "MembershipsAsOf": TIME,
+        "Coverage": cells,
+        "Memberships": [line for line, _, _ in odd_lines("members")],
+        "Failures": failures,
+        "Silent": {},
+        "Changes": [],
+    }
+    api.answers[f"accounts/{account}"] = value(found)
+    await page.goto(f"{url}/#account/{account}")
+    await page.emulate_media(media="print")
+    await expect(page.locator("#account-memberships tbody tr[data-index]")).to_have_count(len(found["Memberships"]))
+    await expect(page.locator("#account-verdict")).to_contain_text("not known in 10 regions")
+    text = await page.locator("main").inner_text()
+    assert not [one for one in NONSENSE if one in text]
+
+
+async def test_the_name_of_an_account_is_said_once(url: str, page: Page, api: PageApi) -> None:
+    """In the heading, and not in each row of its memberships, which would not fit a narrow screen."""
+    account = "300000000001"
+    found = {"AccountId": account, "IsAdministrator": False, "Complete": True, "Coverage": []}
+    memberships = [member(ADMINISTRATORS[0], region, int(account), EmailAddress="a@example.com") for region in REGIONS]
+    api.answers[f"accounts/{account}"] = value({**found, "Memberships": memberships})
+    api.answers["settings"] = value({**SETTINGS, "Names": {account: "Payments"}})
+    await page.goto(f"{url}/#members")
+    await page.get_by_role("button", name="Show names and e-mail addresses").click()
+    await page.goto(f"{url}/#account/{account}")
+    await expect(page.locator("#account-title")).to_have_text(f"Account {account}: Payments")
+    await expect(page.locator("#account-memberships")).to_contain_text("a@example.com")
+    await expect(page.locator("#account-memberships")).not_to_contain_text("Payments")
+
+
+async def test_odd_failures_are_shown(url: str, page: Page, api: PageApi) -> None:
+    """By cause, also where what they say is of another type."""
+    failures = [
+        {"AccountId": f"{200000000000 + 10 * n + m}", "Region": REGIONS[0], "Failure": {"title": "Denied", name: odd}}
+        for n, name in enumerate(("Cause", "code", "title", "detail", "request_id"))
+        for m, odd in enumerate(ODD)
+    ] + [{"AccountId": f"{200000001000 + m}", "Region": REGIONS[0], "Failure": odd} for m, odd in enumerate(ODD)]
+    api.answers["fleet/members"] = ndjson(failures)
+    await page.goto(f"{url}/#members")
+    causes = page.locator("#members-failures .group strong")
+    await expect(causes.filter(has_text="Unknown")).to_have_count(1)
+    text = await page.locator("#members-failures").inner_text()
+    assert not [one for one in NONSENSE if one in text], text
