@@ -104,3 +104,21 @@ async def test_what_is_there_already_is_said(url: str, page: Page, api: PageApi)
     )
     await show(page, url, api)
     await expect(there).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("again", "words"),
+    [
+        (1, "3 memberships become active, 1 of them only if AWS can verify the e-mail address this time: the data"),
+        (3, "3 memberships become active, only if AWS can verify the e-mail address this time: the data"),
+        (0, "3 memberships become active: the data"),
+    ],
+)
+async def test_what_may_not_become_active_is_not_promised(
+    url: str, page: Page, api: PageApi, again: int, words: str
+) -> None:
+    """An address that AWS could not verify, and that is sent as it is, may fail again; a corrected one need not."""
+    sent = [{**action("reinvite", account), "Reason": "verification failed"} for account in ACCOUNTS[:again]]
+    sent += [{**action("reinvite", account), "Reason": "address differs"} for account in ACCOUNTS[again:3]]
+    await show(page, url, api, Actions=[*sent, *(action("accept", account) for account in ACCOUNTS[:3])])
+    await expect(page.locator("#plan")).to_contain_text(words)
