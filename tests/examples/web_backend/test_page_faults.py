@@ -704,6 +704,33 @@ async def test_the_end_of_a_table_is_reached(url: str, page: Page, api: PageApi,
     await expect(page.locator("#members .exports")).not_to_be_in_viewport()
 
 
+@pytest.mark.parametrize("width", [390, 1440])
+async def test_the_top_is_reached_at_once(url: str, page: Page, api: PageApi, width: int) -> None:
+    """From the end of a long table, by its key: the rows that are measured on the way do not move the reader."""
+    api.answers |= {
+        "settings": value({**SETTINGS, "Names": {f"{number:012}": "payments " * 30 for number in range(1000)}}),
+        "fleet/members": ndjson([member(ADMINISTRATORS[0], REGIONS[0], number) for number in range(1000)]),
+    }
+    await page.set_viewport_size({"width": width, "height": 800})
+    await page.goto(f"{url}/#members?sort=account")
+    await page.get_by_role("button", name="Show names and e-mail addresses").click()
+    rows = page.locator("#members-table tbody tr:not(.gap)")
+    await expect(rows.first).to_contain_text(f"{0:012}")
+    scroller = await page.evaluate_handle(
+        "phone => phone ? document.documentElement : document.querySelector('#members .box')", width == 390
+    )
+    if width != 390:
+        await page.locator("#members .box").first.focus()
+    # It grows while its rows are measured.
+    while await rows.last.get_attribute("data-index") != "999":
+        await scroller.evaluate("one => one.scrollTo(0, one.scrollHeight)")
+        await page.wait_for_timeout(100)
+    await page.keyboard.press("Home")
+    await expect(rows.first).to_contain_text(f"{0:012}")
+    await page.wait_for_timeout(1000)
+    assert await scroller.evaluate("one => one.scrollTop") == 0
+
+
 async def test_ids_are_printed_whole(url: str, page: Page, api: PageApi) -> None:
     """On a sheet of paper, with names and e-mail addresses, no id and no word of a status is cut in two."""
     line = member(ADMINISTRATORS[0], REGIONS[0], 1, "VERIFICATION_FAILED", EmailAddress=f"{'x' * 52}@example.com")

@@ -146,6 +146,7 @@ export class Table extends Component {
     this.resized.observe(this.box.current);
     // What is above the table may become higher or lower.
     this.resized.observe(document.body);
+    window.addEventListener("keydown", this.toTop);
   }
 
   componentDidUpdate() {
@@ -156,6 +157,7 @@ export class Table extends Component {
   componentWillUnmount() {
     this.unmount();
     this.resized.disconnect();
+    window.removeEventListener("keydown", this.toTop);
     this.phone.removeEventListener("change", this.attach);
     this.print.removeEventListener("change", this.toPrint);
     window.removeEventListener("beforeprint", this.beforePrint);
@@ -249,26 +251,38 @@ export class Table extends Component {
       aria-rowindex=${index + 2} ref=${row === this.props.foot ? null : this.measure}>${cells}</tr>`;
   }
 
-  // Rows are measured on the way, which moves the end: it is reached when nothing has moved for some frames. A reader
-  // who does something else meanwhile is not taken back.
-  skip = () => {
-    this.end.current.focus({ preventScroll: true });
+  // Rows are measured on the way, which moves the end and what is left to the top: either is reached when nothing has
+  // moved for some frames. A reader who does something else meanwhile is not taken back.
+  approach(go) {
     const reader = new AbortController();
     for (const name of ["wheel", "touchmove", "pointerdown", "keydown"]) {
       window.addEventListener(name, () => reader.abort(), { signal: reader.signal, passive: true });
     }
     let quiet = 0;
     let before;
-    const approach = () => {
-      if (reader.signal.aborted || !this.end.current) return;
-      this.end.current.scrollIntoView({ block: "center" });
-      const place = `${window.scrollY} ${document.documentElement.scrollHeight}`;
+    const step = () => {
+      const box = this.box.current;
+      if (reader.signal.aborted || !box) return;
+      go();
+      const place = `${window.scrollY} ${document.documentElement.scrollHeight} ${box.scrollTop} ${box.scrollHeight}`;
       quiet = place === before && !this.virtual.isScrolling ? quiet + 1 : 0;
       before = place;
-      if (quiet < QUIET) requestAnimationFrame(approach);
+      if (quiet < QUIET) requestAnimationFrame(step);
       else reader.abort();
     };
-    approach();
+    step();
+  }
+
+  skip = () => {
+    this.end.current.focus({ preventScroll: true });
+    this.approach(() => this.end.current.scrollIntoView({ block: "center" }));
+  };
+
+  // The browser's own way to the top is an animation, whose aim each correction moves.
+  toTop = ({ key, target }) => {
+    if (key !== "Home" || this.rows.length <= this.few() || target.matches("input, select, textarea")) return;
+    const scroller = this.phone.matches ? window : this.box.current;
+    if (scroller === window || scroller.contains(target)) this.approach(() => scroller.scrollTo({ top: 0 }));
   };
 
   // Said where not all rows are in the document: the browser's own search finds only those. On a phone, what follows
