@@ -11,8 +11,9 @@ import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
 import { inWords } from "./statuses.js";
 import { announce, changed, draw, focusOn, notify, recall, remember } from "./store.js";
-import { Button, Problem, count, some, timestamp } from "./ui.js";
+import { Button, Problem, count, inWordsOf, some, timestamp } from "./ui.js";
 
+const LABELS = new Map([["Csv", "Accounts"]]);
 let plan = null; // the answer, and under `form` what it was asked with
 export const problems = { plan: null, apply: null };
 let making = null; // { control, began }, while a plan is made
@@ -47,7 +48,7 @@ export async function makePlan() {
     if (signal.aborted) return;
     if (!error.problem) throw error;
     // A plan changes nothing, so nothing can have been carried out.
-    problems.plan = { ...error.problem, outcome_unknown: false };
+    problems.plan = { ...inWordsOf(LABELS, error.problem), outcome_unknown: false };
     return;
   } finally {
     making = null;

@@ -474,6 +474,27 @@ async def test_expired_keys_are_named_as_such(sim: DetectiveSimulator, url: str,
     await expect(page.get_by_text("Internal Server Error")).to_have_count(0)
 
 
+async def test_an_error_has_the_words_of_its_form(url: str, page: Page) -> None:
+    """And not the API's names of the fields."""
+    await page.goto(f"{url}/#investigations")
+    await open_start(page, world.ACCOUNTS[0], world.REGIONS[0])
+    await page.get_by_label("ARN of the user or role").fill(f"arn:aws:iam::{world.ACCOUNTS[0]}:role/Admin")
+    await page.get_by_label("From (UTC)").fill("2026-11-02T10:00")
+    await page.get_by_label("To (UTC)").fill("2026-11-01T10:00")
+    await page.get_by_role("button", name="Start", exact=True).click()
+    alert = page.locator("#start-alert")
+    await expect(alert).to_have_text("To (UTC): must be later than From (UTC)")
+    await page.get_by_label("To (UTC)").fill("2026-11-03T10:00")
+    await page.get_by_label("ARN of the user or role").fill("arn:aws:iam::600000000001:role/Admin")
+    await page.get_by_role("button", name="Start", exact=True).click()
+    await expect(alert).to_contain_text("ARN of the user or role: is of account 600000000001, of which the graph of")
+    await page.goto(f"{url}/#onboarding")
+    await page.get_by_label(re.compile("^Administrator account")).select_option(world.ACCOUNTS[0])
+    await page.get_by_label("Accounts, one per line").fill("300,root@example.com")
+    await page.get_by_role("button", name="Show the plan").click()
+    await expect(page.locator("#plan-alert")).to_contain_text("Accounts: has no valid line: line 1: ")
+
+
 async def test_what_was_typed_survives_a_reload(url: str, page: Page, api: PageApi) -> None:
     """The form of a plan, its plan, and the form of an investigation."""
     api.answers["POST onboarding/plans"] = value(plan(), 201)
