@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("playwright.async_api", reason="playwright, which drives the browser, is not installed")
 from playwright.async_api import Page, Route, expect
-from support.browser import BROWSER_MARKS
+from support.browser import BROWSER_MARKS, tab_to
 from support.browser.task_times import recorded_tasks
 from support.page_api import (
     ADMINISTRATORS,
@@ -723,6 +723,21 @@ async def test_the_end_of_a_table_is_reached(url: str, page: Page, api: PageApi,
     await expect(page.locator("#members .exports")).not_to_be_in_viewport()
     await page.wait_for_timeout(300)
     await expect(page.locator("#members .exports")).not_to_be_in_viewport()
+
+
+async def test_a_keyboard_skips_a_table(url: str, page: Page, api: PageApi) -> None:
+    """On a wide screen too: what follows would be behind each of its links. Only who uses the keyboard sees it."""
+    api.answers["fleet/investigations"] = ndjson([investigation(number, "HIGH") for number in range(76)])
+    await page.set_viewport_size({"width": 1440, "height": 900})
+    await page.goto(f"{url}/#investigations")
+    skip = page.get_by_role("button", name=re.compile("^Skip this table"))
+    assert await skip.evaluate("button => button.parentElement.offsetHeight") == 1
+    await tab_to(page, skip)
+    assert await skip.evaluate("button => button.parentElement.offsetHeight") > 20
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("Tab")
+    await expect(page.locator("#investigations .exports :is(a, input)").first).to_be_focused()
+    await expect(page.locator(":focus")).to_be_in_viewport()
 
 
 @pytest.mark.parametrize("width", [390, 1440])

@@ -286,14 +286,15 @@ export class Table extends Component {
   };
 
   // Said where not all rows are in the document: the browser's own search finds only those. On a phone, what follows
-  // is far below.
+  // is far below; elsewhere it is behind each link of the table for who has a keyboard only, and the button is shown to
+  // nobody else.
   hint() {
     if (this.rows.length <= this.few() || this.printing) return null;
     const why = "only rows near the screen are in the page, so the browser's own search misses the others.";
     const text = this.props.view ? `To find a row, use the filters: ${why}` : `This table is long: ${why}`;
     const skip = html`<button type="button" onClick=${this.skip}
       aria-label=${`Skip this table: ${this.props.caption}`}>Skip this table</button>`;
-    return html`<p class="quiet near">${text}</p>${this.phone.matches && html`<p>${skip}</p>`}`;
+    return html`<p class="quiet near">${text}</p><p class=${this.phone.matches ? "" : "skip-table"}>${skip}</p>`;
   }
 
   render({ id, caption, columns, foot }) {
