@@ -274,7 +274,7 @@ class _Reader:
         _check_id(account_id)
         first = self._seen.setdefault(account_id, number)
         if first != number:
-            raise _BadLineError(f"account {account_id} is there already, on line {first}")
+            raise _BadLineError(f"account {account_id} is on line {first} too")
         if state := self._inactive_state(columns):
             self.inactive[account_id] = state
             return
@@ -286,7 +286,7 @@ class _Reader:
             raise _BadLineError("expected one e-mail address and nothing else, without white space or invisible marks")
         first = self._seen.setdefault(address.casefold(), number)
         if first != number:
-            raise _BadLineError(f"the e-mail address of account {account_id} is there already, on line {first}")
+            raise _BadLineError(f"the e-mail address of account {account_id} is on line {first} too")
         self.accounts.append(Account(account_id, address))
 
     def _inactive_state(self, columns: Sequence[str]) -> str | None:

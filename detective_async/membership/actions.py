@@ -94,6 +94,8 @@ class Reason(enum.StrEnum):
 
 #: The actions that remove a membership, of which each is for the one that the plan saw.
 REMOVING = frozenset({ActionKind.REMOVE, ActionKind.REINVITE})
+#: What people read, where it is not the name: that a membership is removed has to be said.
+_WORDS = {ActionKind.REINVITE: "remove and invite again"}
 
 
 @frozen
@@ -345,7 +347,7 @@ class TeardownReport(Result, TablesInNotebooks):
 
 
 def _totals(numbers: Counter[ActionKind]) -> str:
-    return ", ".join(f"{kind}: {numbers[kind]}" for kind in ActionKind if numbers[kind])
+    return ", ".join(f"{_WORDS.get(kind, kind)}: {numbers[kind]}" for kind in ActionKind if numbers[kind])
 
 
 def count(number: int, noun: str) -> str:

@@ -108,7 +108,13 @@ async def indicators(request: web.Request) -> web.Response:
 
 async def _check_entity(client: DetectiveClient, graph_arn: str, entity_arn: str) -> None:
     """Check that a graph has data of the account of a user or a role: another graph was meant otherwise."""
-    administrator_id, account_id = graph_arn.split(":")[4], entity_arn.split(":")[4]
+    _, partition, _, _, administrator_id, _ = graph_arn.split(":", 5)
+    _, given, _, _, account_id, _ = entity_arn.split(":", 5)
+    if given != partition:
+        raise ParameterError(
+            "EntityArn",
+            f"is of partition {given}, and the graph of {administrator_id} in {client.region} is of {partition}",
+        )
     if account_id == administrator_id:
         return
     async for member in client.iter_members(graph_arn, page_size=200):

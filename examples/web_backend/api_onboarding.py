@@ -24,7 +24,15 @@ from web_backend.common import (
     read_query,
     while_wanted,
 )
-from web_backend.jobs import MAX_RUNNING, Draft, Job, JobRunningError, SupersededError, TooManyJobsError
+from web_backend.jobs import (
+    MAX_RUNNING,
+    Draft,
+    Job,
+    JobRunningError,
+    SupersededError,
+    TooManyJobsError,
+    problem_in_words,
+)
 
 _PLAN = {"AdministratorId": inputs.account_id, "Regions": inputs.list_of(inputs.region, 40), "Csv": inputs.text}
 #: More accounts than fit into a body: what could be planned can be applied.
@@ -197,7 +205,7 @@ def _preview(request: web.Request, draft: Draft) -> dict[str, Any]:
                 "Region": one.region,
                 "AccountId": one.account_id,
                 "Reason": one.reason,
-                "Problem": one.text,
+                "Problem": problem_in_words(one.text, one.reason, one.error),
                 "Error": None if one.error is None else to_json(one.error),
             }
             for one in plan.problems

@@ -160,7 +160,9 @@ _account_id = matching(r"\d{12}|\d{4}-\d{4}-\d{4}", "an account id of 12 digits"
 _part_of_id = matching(r"(?=-*\d)[\d-]{1,14}", "digits of an account id")
 region = matching(r"[a-z]{2,}(-[a-z]+)+-\d{1,2}", "a region such as eu-west-1")
 entity_arn = matching(
-    r"arn:aws[-a-z]{0,10}:iam::\d{12}:(user|role)/[!-~]{1,512}", "the ARN of an IAM user or role (arn:aws:iam::...)"
+    # After a path comes the name.
+    r"arn:aws[-a-z]{0,10}:iam::\d{12}:(user|role)/[!-~]{0,511}[!-.0-~]",
+    "the ARN of an IAM user or role (arn:aws:iam::...)",
 )
 investigation_id = matching(r"\d{21}", "an investigation id of 21 digits")
 random_id = matching(r"[0-9a-f]{32}", "an id of 32 hex digits")

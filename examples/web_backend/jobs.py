@@ -287,6 +287,13 @@ def _drop_oldest(entries: dict[str, Any], candidates: list[str], most: int) -> N
         del entries[name]
 
 
+def problem_in_words(text: str | None, reason: Reason | None, error: Exception | None) -> str | None:
+    """Return the text of a problem; of expired keys what the other routes say, since AWS's words blame the role."""
+    if reason is Reason.KEYS_EXPIRED and error is not None:
+        return str(to_json(error)["detail"]).removesuffix(".")
+    return text
+
+
 def _counts(report: MembershipReport) -> dict[str, int | None]:
     """Return how many memberships have ended, failed, and were changed; what a stop has interrupted has not ended."""
     ended = [row for row in report.rows if row.reason != Reason.INTERRUPTED]
@@ -309,7 +316,7 @@ def _summary(report: MembershipReport) -> dict[str, Any]:
                 "GraphArn": one.graph_arn,
                 "Done": [str(kind) for kind in one.done],
                 "Reason": one.reason,
-                "Problem": one.problem,
+                "Problem": problem_in_words(one.problem, one.reason, one.error),
                 "Error": None if one.error is None else to_json(one.error),
             }
             for one in report.regions
@@ -325,6 +332,6 @@ def _row(row: AccountReport) -> dict[str, Any]:
         "After": row.after,
         "Done": [str(kind) for kind in row.done],
         "Reason": row.reason,
-        "Problem": row.problem,
+        "Problem": problem_in_words(row.problem, row.reason, row.error),
         "Error": None if row.error is None else to_json(row.error),
     }

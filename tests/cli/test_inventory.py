@@ -163,7 +163,7 @@ WRONG_ACCOUNTS = {
     "other digits": ("\N{FULLWIDTH DIGIT ONE}00000000000\n".encode(), ["line 1: expected an account id"]),
     "repeated": (
         b"100000000000\n100000000001\n100000000000,a@example.com\n",
-        ["line 3: account 100000000000 is there already, on line 1"],
+        ["line 3: account 100000000000 is on line 1 too"],
     ),
     "many": (b"1\n" * 30, ["line 20: ", "and 10 more lines"]),
     "empty": (b"\n\n", ["there are no account ids in it"]),

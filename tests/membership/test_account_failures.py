@@ -108,6 +108,7 @@ async def test_wrong_email_address(sim: DetectiveSimulator, client: DetectiveCli
 
     report = await onboard(client, sim, accounts=[Account(TWO, "right@EXAMPLE.com")])
     assert results(report) == {TWO: Result("VERIFICATION_FAILED", "ENABLED", "reinvite, accept")}
+    assert "; remove and invite again: 1, accept: 1" in str(report)
 
 
 async def test_second_attempt_with_lag(sim: DetectiveSimulator, client: DetectiveClient) -> None:

@@ -62,7 +62,7 @@ _COLUMNS = "expected 2 columns with a comma between, account id and e-mail addre
         ("444455556666,root@example.com;other@example.com", _ONE_ADDRESS),
         (
             "444455556666,Cloud+Two@example.co.uk",
-            "the e-mail address of account 444455556666 is there already, on line 1",
+            "the e-mail address of account 444455556666 is on line 1 too",
         ),
         ("444455556666", f"{_COLUMNS} 1"),
         ("444455556666;root@example.com", f"{_COLUMNS} 1"),
@@ -229,8 +229,8 @@ def test_duplicate_account() -> None:
     accounts, problems = read_accounts(lines)
     assert accounts == [ONE]
     assert [str(problem) for problem in problems][::2] == [
-        "line 3: account 444455556666 is there already, on line 2",
-        "line 5: account 777788889999 is there already, on line 4",
+        "line 3: account 444455556666 is on line 2 too",
+        "line 5: account 777788889999 is on line 4 too",
     ]
 
 

@@ -352,6 +352,36 @@ async def test_all_columns_fit_on_a_wide_screen(
     assert shares["requests", "Response"] < 0.4
 
 
+#: The words in the badges of tables that take more than one line.
+_BROKEN = """[...document.querySelectorAll("tbody .badge")].flatMap(({ childNodes }) => [...childNodes])
+  .filter(({ nodeType }) => nodeType === Node.TEXT_NODE).flatMap((text) =>
+    [...text.data.matchAll(/[^ ]+/g)].filter(({ 0: word, index }) => {
+      const range = document.createRange();
+      range.setStart(text, index);
+      range.setEnd(text, index + word.length);
+      return range.getClientRects().length > 1;
+    })).map(([word]) => word)"""
+
+
+async def test_no_word_of_a_badge_is_broken(sim: DetectiveSimulator, boto: Any, people: Any, page: Page) -> None:
+    """Neither of a tag nor of a severity; only words that are longer than any column may be."""
+    await populate(sim, boto, people)
+    sim.investigations(duration=0, severity="INFORMATIONAL")
+    since = sim.now - timedelta(days=1)
+    for number in range(1, 3):
+        admin = boto(f"{number:012}", region="ap-southeast-2")
+        arn = (await admin.create_graph(Tags={"team": "payments", "environment": "production"}))["GraphArn"]
+        await admin.create_members(GraphArn=arn, Accounts=people(5))
+        entity = f"arn:aws:iam::{number:012}:role/Deployer"
+        await admin.start_investigation(GraphArn=arn, EntityArn=entity, ScopeStartTime=since, ScopeEndTime=sim.now)
+    await page.set_viewport_size({"width": 1440, "height": 900})
+    await look(page, sim)
+    await expect(section(page, "Investigations").get_by_text("INFORMATIONAL")).to_have_count(2)
+    assert await page.evaluate(_BROKEN) == []
+    tables = await page.evaluate(_TABLES)
+    assert [name for name, excess, _ in tables if excess > 0] == []
+
+
 @pytest.mark.load
 async def test_a_large_world_does_not_block_the_page(sim: DetectiveSimulator, raw: Any, page: Page) -> None:
     """No task takes 100 ms with 10,000 requests and accounts, while there are new ones and pages are turned."""

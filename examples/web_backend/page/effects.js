@@ -2,9 +2,18 @@
 
 import { count, some } from "./ui.js";
 
-// What the actions are called, where AWS's word does not say what they do.
+// What the actions are called, where the plan's word does not say what they do; and once they are done.
 const WORDS = new Map([["reinvite", "remove and invite again"]]);
+const DONE = new Map([
+  ["remove", "removed"],
+  ["reinvite", "removed and invited again"],
+  ["invite", "invited"],
+  ["enable member", "enabled"],
+  ["accept", "accepted"],
+  ["start monitoring", "enabling asked for"],
+]);
 export const kindInWords = (kind) => WORDS.get(kind) ?? kind;
+export const doneInWords = (kind) => DONE.get(kind) ?? kindInWords(kind);
 
 const NAMED = 12; // more accounts are not named, unless they are removed
 const isRemoval = (action) => ["remove", "reinvite"].includes(action.Kind);
@@ -59,19 +68,30 @@ export function thereInWords(plan, accounts, regions) {
   return found.length > 0 && `${number} ${verb} there already: ${placesOf(found, NAMED)}: nothing to do.`;
 }
 
+// The memberships that become active. AWS could not verify the address of some of them, which is sent again as it is.
+function activations(actions) {
+  const found = actions.filter((one) => ["accept", "enable member", "start monitoring"].includes(one.Kind));
+  const place = (one) => `${one.AccountId} ${one.Region}`;
+  const sameAgain = (one) => one.Kind === "reinvite" && one.Reason === "verification failed";
+  const doubted = new Set(actions.filter(sameAgain).map(place));
+  const doubts = found.filter((one) => doubted.has(place(one))).length;
+  const which = doubts === found.length ? "" : ` ${count(doubts)} of them`;
+  const only = doubts > 0 ? `,${which} only if AWS can verify the e-mail address this time` : "";
+  const words = some(found.length, "membership becomes", "memberships become");
+  return found.length > 0 && `${words} active${only}: the data of each is billed by volume.`;
+}
+
 // What cannot be taken back.
 export function costs(actions) {
   const number = (...kinds) => actions.filter((one) => kinds.includes(one.Kind)).length;
   const [mails, graphs] = [number("invite", "reinvite"), number("create graph")];
-  const members = number("accept", "enable member", "start monitoring");
   const packages = number("start packages");
   const each = mails === 1 ? "" : "for each of them, ";
   return [
     removals(actions, "remove", ""),
     removals(actions, "reinvite", " and invited again"),
     mails > 0 && `${some(mails, "invitation")}: ${each}the root user of the account gets an e-mail.`,
-    members > 0 &&
-      `${some(members, "membership becomes", "memberships become")} active: the data of each is billed by volume.`,
+    activations(actions),
     packages > 0 && `${some(packages, "start")} of data source packages: each account pays for the new data by volume.`,
     graphs > 0 && `${some(graphs, "new graph")}: its members pay for their data once the free trial is over.`,
   ].filter(Boolean);

@@ -4,6 +4,7 @@ import { link } from "./address.js";
 import { call, follow, path } from "./api.js";
 import { notDone, settle } from "./applied.js";
 import { outdate } from "./data.js";
+import { doneInWords } from "./effects.js";
 import { listJobs, outcome } from "./jobs.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
@@ -180,7 +181,7 @@ const JOB_COLUMNS = [
   { key: "region", label: "Region", value: (one) => one.Region },
   { key: "before", label: "Before", value: (one) => inWords(one.Before) },
   { key: "after", label: "After", value: afterOf },
-  { key: "done", label: "Done", wide: true, value: (one) => one.Done.join(", ") },
+  { key: "done", label: "Done", wide: true, value: (one) => one.Done.map(doneInWords).join(", ") },
   { key: "problem", label: "Problem", wide: true, value: (one) => one.Problem ?? "" },
 ];
 

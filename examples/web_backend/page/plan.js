@@ -5,14 +5,15 @@ import { address, adjust, go, isRandom, link, placeNow } from "./address.js";
 import { call, path } from "./api.js";
 import { outdate } from "./data.js";
 import { contentsOf, costs, kindInWords, thereInWords } from "./effects.js";
-import { administratorOf, asSent, form, regionsOf, whenEdited } from "./form.js";
+import { administratorOf, asSent, form, linesOf, regionsOf, whenEdited } from "./form.js";
 import { listJobs } from "./jobs.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
 import { inWords } from "./statuses.js";
 import { announce, changed, draw, focusOn, notify, recall, remember } from "./store.js";
-import { Button, Problem, count, some, timestamp } from "./ui.js";
+import { Button, Problem, count, inWordsOf, some, timestamp } from "./ui.js";
 
+const LABELS = new Map([["Csv", "Accounts"]]);
 let plan = null; // the answer, and under `form` what it was asked with
 export const problems = { plan: null, apply: null };
 let making = null; // { control, began }, while a plan is made
@@ -47,7 +48,7 @@ export async function makePlan() {
     if (signal.aborted) return;
     if (!error.problem) throw error;
     // A plan changes nothing, so nothing can have been carried out.
-    problems.plan = { ...error.problem, outcome_unknown: false };
+    problems.plan = { ...inWordsOf(LABELS, error.problem), outcome_unknown: false };
     return;
   } finally {
     making = null;
@@ -144,7 +145,13 @@ const ABOUT = [
   text("region", "Region", (one) => one.Region ?? ""),
   text("account", "Account", (one) => one.AccountId ?? ""),
 ];
-const LINES = [text("line", "Line", (one) => String(one.Line)), wide("problem", "Problem", (one) => one.Problem)];
+// The line as it was sent: lines that do not fit into the box are shown as two there, so that numbers are miscounted.
+const sentLine = ({ Line: number }) => (plan.form ? (linesOf(JSON.parse(plan.form)[2])[number - 1] ?? "") : "");
+const LINES = [
+  text("line", "Line", (one) => String(one.Line)),
+  wide("text", "Text", sentLine),
+  wide("problem", "Problem", (one) => one.Problem),
+];
 const PROBLEMS = [...PLACES, wide("problem", "Problem", (one) => one.Problem)];
 const NOTE = wide("note", "Note", (one) => one.Note);
 const ACTIONS = [
@@ -224,7 +231,7 @@ export function Plan() {
     ${costs(plan.Actions).map((words) => html`<p key=${words}>${words}</p>`)}
     ${there && html`<p id="plan-there">${there}</p>`}
     <${List} id="plan-lines" caption="Invalid lines, which are skipped" heading=${invalid}
-      rows=${plan.Lines} columns=${LINES} />
+      rows=${plan.Lines} columns=${LINES.filter((one) => one.key !== "text" || plan.form)} />
     <${List} id="plan-problems" caption="Problems that the plan cannot solve" rows=${plan.Problems}
       columns=${PROBLEMS} />
     <${List} id="plan-notes" caption="What is worth knowing about the plan" heading="Worth knowing"

@@ -5,7 +5,7 @@ import { call, path } from "./api.js";
 import { investigations, settings } from "./data.js";
 import { html } from "./parts/index.js";
 import { changed, isBusy, notify, once, recall, remember } from "./store.js";
-import { Field, Problem, Select, submit, timestamp } from "./ui.js";
+import { Field, Problem, Select, inWordsOf, submit, timestamp } from "./ui.js";
 
 const HOUR = 3600000;
 const minutes = (time) => new Date(time).toISOString().slice(0, 16);
@@ -17,6 +17,11 @@ const form = recall("start", {
   to: minutes(Date.now()),
   sent: null, // the latest order whose outcome is not known to be good, with its token
 });
+const LABELS = new Map([
+  ["EntityArn", "ARN of the user or role"],
+  ["ScopeStartTime", "From (UTC)"],
+  ["ScopeEndTime", "To (UTC)"],
+]);
 let startProblem = null; // with the order that it is about
 
 function edit(changes) {
@@ -67,7 +72,7 @@ async function startInvestigation(order) {
     }
   } catch (error) {
     if (!error.problem) throw error;
-    startProblem = { ...error.problem, order };
+    startProblem = { ...inWordsOf(LABELS, error.problem), order };
     // The form may be another one by the time that this is read.
     const scope = `${timestamp(from)} to ${timestamp(to)} UTC`;
     if (startProblem.outcome_unknown) {
@@ -96,14 +101,14 @@ export function Start() {
       <${Field} id="start-region" label="Region"><${Select} id="start-region" value=${regionOf()}
         choices=${settings.Regions} any=${settings.Regions.length === 1 ? null : "Choose a region"}
         required=${true} change=${(value) => edit({ region: value })} /><//>
-      <${Field} id="start-entity" label="ARN of the user or role"><input id="start-entity" required autocomplete="off"
-        spellcheck="false"
+      <${Field} id="start-entity" label=${LABELS.get("EntityArn")}><input id="start-entity" required
+        autocomplete="off" spellcheck="false"
         placeholder=${`arn:aws:iam::${accountOf() || "123456789012"}:role/Admin`} value=${form.entity}
         onInput=${input("entity")} /><//>
-      <${Field} id="start-from" label="From (UTC)"><input id="start-from" type="datetime-local" required
-        value=${form.from} onInput=${input("from")} /><//>
-      <${Field} id="start-to" label="To (UTC)"><input id="start-to" type="datetime-local" required value=${form.to}
-        onInput=${input("to")} /><//>
+      <${Field} id="start-from" label=${LABELS.get("ScopeStartTime")}><input id="start-from"
+        type="datetime-local" required value=${form.from} onInput=${input("from")} /><//>
+      <${Field} id="start-to" label=${LABELS.get("ScopeEndTime")}><input id="start-to"
+        type="datetime-local" required value=${form.to} onInput=${input("to")} /><//>
       <p class="buttons"><button type="submit" class="main"
         aria-disabled=${working ? "true" : null}>${working ? "Starting" : "Start"}</button></p>
     </form>

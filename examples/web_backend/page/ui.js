@@ -29,6 +29,15 @@ export function Button({ name, run, label, working = label, main = false, ...mor
   </button>`;
 }
 
+// A problem in the words of a form. `labels`: the name of a parameter of the API -> what the form calls it.
+export function inWordsOf(labels, problem) {
+  const { parameter, detail } = problem;
+  if (!labels.has(parameter) || !detail?.startsWith(`${parameter}: `)) return problem;
+  let text = detail.slice(parameter.length + 2);
+  for (const [name, label] of labels) text = text.replaceAll(name, label);
+  return { ...problem, title: labels.get(parameter), detail: text, parameter: null, code: null };
+}
+
 // A form whose button is busy while it is sent.
 export function submit(name, work) {
   return (event) => {

@@ -172,6 +172,26 @@ async def test_only_what_the_graph_has_is_investigated(backend: Backend, sim: De
     await backend.send("POST", path, {**START, "EntityArn": f"arn:aws:iam::{enabled}:role/Admin"}, 201)
 
 
+@pytest.mark.parametrize(
+    ("arn", "words"),
+    [
+        (f"arn:aws-us-gov:iam::{ACCOUNT}:role/Admin", f"is of partition aws-us-gov, and the graph of {ACCOUNT} in"),
+        (f"arn:aws:iam::{ACCOUNT}:role/Path/", "expected the ARN of an IAM user or role"),
+        (f"arn:aws:iam::{ACCOUNT}:user/", "expected the ARN of an IAM user or role"),
+    ],
+)
+async def test_an_arn_that_nobody_has_is_not_investigated(
+    backend: Backend, sim: DetectiveSimulator, arn: str, words: str
+) -> None:
+    """Of another partition than the graph's, or without a name."""
+    answer = await backend.send("POST", f"{BASE}/investigations", {**START, "EntityArn": arn}, 400)
+    assert answer["parameter"] == "EntityArn"
+    assert words in answer["detail"]
+    assert "StartInvestigation" not in [request.operation for request in sim.requests]
+    named = f"arn:aws:iam::{ACCOUNT}:role/Path/x"
+    await backend.send("POST", f"{BASE}/investigations", {**START, "EntityArn": named}, 201)
+
+
 async def test_a_start_that_failed_is_tried_again(backend: Backend, sim: DetectiveSimulator) -> None:
     """With the same token, unless it may have succeeded: then the answer stays the same."""
     path = f"{BASE}/investigations"

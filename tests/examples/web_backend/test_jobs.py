@@ -288,6 +288,19 @@ async def test_a_region_that_fails(backend: Backend, sim: DetectiveSimulator) ->
     assert [problem["Region"] for problem in plan["Problems"] if problem["AccountId"] is None] == [REGION]
 
 
+async def test_expired_keys_are_named_as_such(backend: Backend, sim: DetectiveSimulator) -> None:
+    """By a plan and by a job as elsewhere: AWS's words read as if the role could not be assumed."""
+    words = "The server's credentials have expired: renew them"
+    plan = await make_plan(backend)
+    expired = Failure(400, "ExpiredToken", "The security token included in the request is expired")
+    sim.inject(Fault(expired, count=None))
+    job = await apply(backend, plan)
+    *_, report, _ = found = await backend.events(f"{JOBS}/{job['JobId']}/events")
+    assert {row["Problem"] for row in rows_of(found)} == {words}
+    assert {region["Problem"] for region in report.data["Regions"]} <= {None, words}
+    assert {problem["Problem"] for problem in (await make_plan(backend))["Problems"]} == {words}
+
+
 async def test_an_unexpected_error_in_a_job(
     backend: Backend, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

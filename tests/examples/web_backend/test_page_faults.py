@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("playwright.async_api", reason="playwright, which drives the browser, is not installed")
 from playwright.async_api import Page, Route, expect
-from support.browser import BROWSER_MARKS
+from support.browser import BROWSER_MARKS, tab_to
 from support.browser.task_times import recorded_tasks
 from support.page_api import (
     ADMINISTRATORS,
@@ -474,6 +474,27 @@ async def test_expired_keys_are_named_as_such(sim: DetectiveSimulator, url: str,
     await expect(page.get_by_text("Internal Server Error")).to_have_count(0)
 
 
+async def test_an_error_has_the_words_of_its_form(url: str, page: Page) -> None:
+    """And not the API's names of the fields."""
+    await page.goto(f"{url}/#investigations")
+    await open_start(page, world.ACCOUNTS[0], world.REGIONS[0])
+    await page.get_by_label("ARN of the user or role").fill(f"arn:aws:iam::{world.ACCOUNTS[0]}:role/Admin")
+    await page.get_by_label("From (UTC)").fill("2026-11-02T10:00")
+    await page.get_by_label("To (UTC)").fill("2026-11-01T10:00")
+    await page.get_by_role("button", name="Start", exact=True).click()
+    alert = page.locator("#start-alert")
+    await expect(alert).to_have_text("To (UTC): must be later than From (UTC)")
+    await page.get_by_label("To (UTC)").fill("2026-11-03T10:00")
+    await page.get_by_label("ARN of the user or role").fill("arn:aws:iam::600000000001:role/Admin")
+    await page.get_by_role("button", name="Start", exact=True).click()
+    await expect(alert).to_contain_text("ARN of the user or role: is of account 600000000001, of which the graph of")
+    await page.goto(f"{url}/#onboarding")
+    await page.get_by_label(re.compile("^Administrator account")).select_option(world.ACCOUNTS[0])
+    await page.get_by_label("Accounts, one per line").fill("300,root@example.com")
+    await page.get_by_role("button", name="Show the plan").click()
+    await expect(page.locator("#plan-alert")).to_contain_text("Accounts: has no valid line: line 1: ")
+
+
 async def test_what_was_typed_survives_a_reload(url: str, page: Page, api: PageApi) -> None:
     """The form of a plan, its plan, and the form of an investigation."""
     api.answers["POST onboarding/plans"] = value(plan(), 201)
@@ -702,6 +723,48 @@ async def test_the_end_of_a_table_is_reached(url: str, page: Page, api: PageApi,
     await expect(page.locator("#members .exports")).not_to_be_in_viewport()
     await page.wait_for_timeout(300)
     await expect(page.locator("#members .exports")).not_to_be_in_viewport()
+
+
+async def test_a_keyboard_skips_a_table(url: str, page: Page, api: PageApi) -> None:
+    """On a wide screen too: what follows would be behind each of its links. Only who uses the keyboard sees it."""
+    api.answers["fleet/investigations"] = ndjson([investigation(number, "HIGH") for number in range(76)])
+    await page.set_viewport_size({"width": 1440, "height": 900})
+    await page.goto(f"{url}/#investigations")
+    skip = page.get_by_role("button", name=re.compile("^Skip this table"))
+    assert await skip.evaluate("button => button.parentElement.offsetHeight") == 1
+    await tab_to(page, skip)
+    assert await skip.evaluate("button => button.parentElement.offsetHeight") > 20
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("Tab")
+    await expect(page.locator("#investigations .exports :is(a, input)").first).to_be_focused()
+    await expect(page.locator(":focus")).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+async def test_the_top_is_reached_at_once(url: str, page: Page, api: PageApi, width: int) -> None:
+    """From the end of a long table, by its key: the rows that are measured on the way do not move the reader."""
+    api.answers |= {
+        "settings": value({**SETTINGS, "Names": {f"{number:012}": "payments " * 30 for number in range(1000)}}),
+        "fleet/members": ndjson([member(ADMINISTRATORS[0], REGIONS[0], number) for number in range(1000)]),
+    }
+    await page.set_viewport_size({"width": width, "height": 800})
+    await page.goto(f"{url}/#members?sort=account")
+    await page.get_by_role("button", name="Show names and e-mail addresses").click()
+    rows = page.locator("#members-table tbody tr:not(.gap)")
+    await expect(rows.first).to_contain_text(f"{0:012}")
+    scroller = await page.evaluate_handle(
+        "phone => phone ? document.documentElement : document.querySelector('#members .box')", width == 390
+    )
+    if width != 390:
+        await page.locator("#members .box").first.focus()
+    # It grows while its rows are measured.
+    while await rows.last.get_attribute("data-index") != "999":
+        await scroller.evaluate("one => one.scrollTo(0, one.scrollHeight)")
+        await page.wait_for_timeout(100)
+    await page.keyboard.press("Home")
+    await expect(rows.first).to_contain_text(f"{0:012}")
+    await page.wait_for_timeout(1000)
+    assert await scroller.evaluate("one => one.scrollTop") == 0
 
 
 async def test_ids_are_printed_whole(url: str, page: Page, api: PageApi) -> None:

@@ -1368,7 +1368,8 @@ async def test_who_has_marked_nothing_has_asked_for_nothing(url: str, page: Page
 
 async def test_a_stopped_job_says_what_was_done(url: str, page: Page, api: PageApi) -> None:
     """And nothing of a connection that the server has closed since: a job that has ended needs none."""
-    row: dict[str, Any] = {"AccountId": ACCOUNT, "Region": REGIONS[0], "Before": None, "After": "INVITED", "Done": []}
+    row: dict[str, Any] = {"AccountId": ACCOUNT, "Region": REGIONS[0], "Before": None, "After": "INVITED"}
+    row["Done"] = ["reinvite"]
     stopped = job(State="stopped", Ok=False, Done=0)
     body = "".join(
         f"event: {name}\ndata: {json.dumps(data)}\n\n"
@@ -1382,6 +1383,7 @@ async def test_a_stopped_job_says_what_was_done(url: str, page: Page, api: PageA
     await page.goto(f"{url}/#onboarding/{JOB_ID}")
     await expect(page.locator("#job-status .badge")).to_have_text("Stopped")
     await expect(page.locator("#job-rows tbody tr")).to_contain_text("Invited")
+    await expect(page.locator("#job-rows [data-label='Done']")).to_have_text("removed and invited again")
     await page.wait_for_timeout(500)
     await expect(page.locator("#job-alert")).to_be_empty()
 

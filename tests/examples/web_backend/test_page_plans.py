@@ -104,3 +104,32 @@ async def test_what_is_there_already_is_said(url: str, page: Page, api: PageApi)
     )
     await show(page, url, api)
     await expect(there).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("again", "words"),
+    [
+        (1, "3 memberships become active, 1 of them only if AWS can verify the e-mail address this time: the data"),
+        (3, "3 memberships become active, only if AWS can verify the e-mail address this time: the data"),
+        (0, "3 memberships become active: the data"),
+    ],
+)
+async def test_what_may_not_become_active_is_not_promised(
+    url: str, page: Page, api: PageApi, again: int, words: str
+) -> None:
+    """An address that AWS could not verify, and that is sent as it is, may fail again; a corrected one need not."""
+    sent = [{**action("reinvite", account), "Reason": "verification failed"} for account in ACCOUNTS[:again]]
+    sent += [{**action("reinvite", account), "Reason": "address differs"} for account in ACCOUNTS[again:3]]
+    await show(page, url, api, Actions=[*sent, *(action("accept", account) for account in ACCOUNTS[:3])])
+    await expect(page.locator("#plan")).to_contain_text(words)
+
+
+async def test_an_invalid_line_is_quoted(url: str, page: Page, api: PageApi) -> None:
+    """Beside its number: a narrow box shows long lines as two, so that they are miscounted."""
+    line = {"Line": 1, "Problem": "the domain is wrong"}
+    await show(page, url, api, Lines=[line])
+    row = page.locator("#plan-lines tbody tr")
+    await expect(row).to_have_text(f"1{ACCOUNTS[0]},root@example.comthe domain is wrong")
+    # It is what the plan was made of, and not what is typed since.
+    await page.get_by_label("Accounts, one per line").fill("another")
+    await expect(row).to_contain_text("root@example.com")

@@ -147,6 +147,7 @@ export class Table extends Component {
     this.resized.observe(this.box.current);
     // What is above the table may become higher or lower.
     this.resized.observe(document.body);
+    window.addEventListener("keydown", this.toTop);
   }
 
   componentDidUpdate() {
@@ -157,6 +158,7 @@ export class Table extends Component {
   componentWillUnmount() {
     this.unmount();
     this.resized.disconnect();
+    window.removeEventListener("keydown", this.toTop);
     this.phone.removeEventListener("change", this.attach);
     this.print.removeEventListener("change", this.toPrint);
     window.removeEventListener("beforeprint", this.beforePrint);
@@ -250,30 +252,43 @@ export class Table extends Component {
       aria-rowindex=${index + 2} ref=${row === this.props.foot ? null : this.measure}>${cells}</tr>`;
   }
 
-  // Rows are measured on the way, which moves the end: it is reached when nothing has moved for some frames. A reader
-  // who does something else meanwhile is not taken back.
-  skip = () => {
-    this.end.current.focus({ preventScroll: true });
+  // Rows are measured on the way, which moves the end and what is left to the top: either is reached when nothing has
+  // moved for some frames. A reader who does something else meanwhile is not taken back.
+  approach(go) {
     const reader = new AbortController();
     for (const name of ["wheel", "touchmove", "pointerdown", "keydown"]) {
       window.addEventListener(name, () => reader.abort(), { signal: reader.signal, passive: true });
     }
     let quiet = 0;
     let before;
-    const approach = () => {
-      if (reader.signal.aborted || !this.end.current) return;
-      this.end.current.scrollIntoView({ block: "center" });
-      const place = `${window.scrollY} ${document.documentElement.scrollHeight}`;
+    const step = () => {
+      const box = this.box.current;
+      if (reader.signal.aborted || !box) return;
+      go();
+      const place = `${window.scrollY} ${document.documentElement.scrollHeight} ${box.scrollTop} ${box.scrollHeight}`;
       quiet = place === before && !this.virtual.isScrolling ? quiet + 1 : 0;
       before = place;
-      if (quiet < QUIET) requestAnimationFrame(approach);
+      if (quiet < QUIET) requestAnimationFrame(step);
       else reader.abort();
     };
-    approach();
+    step();
+  }
+
+  skip = () => {
+    this.end.current.focus({ preventScroll: true });
+    this.approach(() => this.end.current.scrollIntoView({ block: "center" }));
+  };
+
+  // The browser's own way to the top is an animation, whose aim each correction moves.
+  toTop = ({ key, target }) => {
+    if (key !== "Home" || this.rows.length <= this.few() || target.matches("input, select, textarea")) return;
+    const scroller = this.phone.matches ? window : this.box.current;
+    if (scroller === window || scroller.contains(target)) this.approach(() => scroller.scrollTo({ top: 0 }));
   };
 
   // Said where not all rows are in the document: the browser's own search finds only those. On a phone, what follows
-  // is far below.
+  // is far below; elsewhere it is behind each link of the table for who has a keyboard only, and the button is shown to
+  // nobody else.
   hint() {
     if (this.rows.length <= this.few() || this.printing) return null;
     const why = "only rows near the screen are in the page, so the browser's own search misses the others.";
@@ -281,7 +296,7 @@ export class Table extends Component {
     const text = view ? `To find a row, use ${filters}: ${why}` : `This table is long: ${why}`;
     const skip = html`<button type="button" onClick=${this.skip}
       aria-label=${`Skip this table: ${this.props.caption}`}>Skip this table</button>`;
-    return html`<p class="quiet near">${text}</p>${this.phone.matches && html`<p>${skip}</p>`}`;
+    return html`<p class="quiet near">${text}</p><p class=${this.phone.matches ? "" : "skip-table"}>${skip}</p>`;
   }
 
   render({ id, caption, columns, foot }) {
