@@ -714,6 +714,8 @@ async def test_the_end_of_a_table_is_reached(url: str, page: Page, api: PageApi,
         # Anew, so that no row has been measured.
         await page.reload()
         await expect(rows.first).to_contain_text(f"{0:012}")
+        # Not only the first ones of them have arrived.
+        await expect(page.get_by_text("1,000 of 1,000 memberships")).to_be_visible()
         for part in (place, 0):
             await page.evaluate(f"scrollTo(0, document.documentElement.scrollHeight * {part})")
         await page.evaluate("document.querySelector('#members .near + p button').click()")
