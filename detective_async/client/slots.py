@@ -40,11 +40,16 @@ class SharedSlots:
     _parties: dict[str, _Party] = field(converter=_by_name)
 
     @asynccontextmanager
-    async def of(self, name: str) -> AsyncIterator[None]:
-        """Use a slot of a party."""
+    async def of(self, name: str, *, first: bool = False) -> AsyncIterator[None]:
+        """Use a slot of a party.
+
+        Args:
+            name: the party.
+            first: whether this goes before whatever else of the party waits.
+        """
         party = self._parties.setdefault(name, _Party())
         if party.waiting or not self._may_take(party):
-            await self._wait(party)
+            await self._wait(party, first=first)
         else:
             party.in_use += 1
         began = asyncio.get_running_loop().time()
@@ -62,9 +67,12 @@ class SharedSlots:
             del self._parties[name]
             self._grant()
 
-    async def _wait(self, party: _Party) -> None:
+    async def _wait(self, party: _Party, *, first: bool) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        party.waiting.append(turn)
+        if first:
+            party.waiting.appendleft(turn)
+        else:
+            party.waiting.append(turn)
         try:
             await turn
         except asyncio.CancelledError:

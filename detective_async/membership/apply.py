@@ -62,11 +62,11 @@ class Delegation:
     Delegating in many regions at once has failed in all but one for sister services of Detective.
 
     Attributes:
-        refusals: of the changes in all regions, so that not each of them has to find out how long a denial lasts.
+        refused: the changes whose denials one of the regions has found to last, so that not each has to find out.
     """
 
     _wait: Wait
-    refusals: dict[str, Contradiction] = field(init=False, factory=dict)
+    refused: set[str] = field(init=False, factory=set)
     _entry: asyncio.Lock = field(init=False, factory=asyncio.Lock)
     _settled: bool = field(init=False, default=False)
     # The region that has begun last, and whether the next one may begin.
@@ -222,7 +222,7 @@ class RegionRun:
         turn: AbstractAsyncContextManager[None] = nullcontext()
         if isinstance(step, EnableAdministrator):
             turn = self.delegation.turn()
-            step.refusals = Refusals(execution.clock, self.delegation.refusals)
+            step.refusals = Refusals(execution.clock, self.delegation.refused)
         async with turn:
             await carry_out(step, execution.wait.part())
 

@@ -199,4 +199,4 @@ def _repeat_together(accounts: Iterable[AccountState]) -> None:
     times = [one.retry_at for one in failures.values() if one is not None and one.retry_at is not None]
     for account, failure in failures.items():
         if failure is not None and failure.retry_at is not None:
-            account.failure = evolve(failure, retry_at=max(times))
+            account.failure = evolve(failure, retry_at=times[0])

@@ -267,7 +267,8 @@ class Execution:
         """Hold a slot for one read, not sooner than the number of reads a second allows."""
         # Outside of the slot, which others may use meanwhile.
         await self._paces.setdefault(region, _Pace(self.clock)).turn()
-        async with self.slots.of(region):
+        # Before the region's changes: one look tells of many of them.
+        async with self.slots.of(region, first=True):
             yield
 
     @asynccontextmanager

@@ -66,12 +66,13 @@ class Refusals:
     permissions of its own.
 
     Attributes:
-        of_changes: the row of each operation that changes something; several may share them.
+        believed: the changes whose refusals are believed; several may share them.
     """
 
     _clock: Clock
-    of_changes: dict[str, Contradiction] = field(factory=dict)
+    believed: set[str] = field(factory=set)
     _of_reads: dict[str, Contradiction] = field(init=False, factory=dict)
+    _of_changes: dict[str, Contradiction] = field(init=False, factory=dict)
 
     def doubts(self, error: DetectiveError, *, refuses: bool = False) -> bool:
         """Record an error, and return whether it is a refusal that is not believed yet.
@@ -83,11 +84,14 @@ class Refusals:
         operation = getattr(error, "operation", ASSUME_ROLE.name)
         # Whose keys they are is asked before each change.
         is_of_read = is_read(error) and operation != GET_CALLER_IDENTITY.name
-        rows = self._of_reads if is_of_read else self.of_changes
-        if refuses or is_denial(error):
-            return not rows.setdefault(operation, Contradiction(self._clock)).lasts()
-        rows.clear()
-        return False
+        rows = self._of_reads if is_of_read else self._of_changes
+        if not (refuses or is_denial(error)):
+            rows.clear()
+            return False
+        lasts = rows.setdefault(operation, Contradiction(self._clock)).lasts()
+        if lasts and not is_of_read:
+            self.believed.add(operation)
+        return not lasts and operation not in self.believed
 
     def pauses(self) -> Iterator[float]:
         """Return seconds between attempts of a change: each refusal is an error in the account's CloudTrail."""
@@ -100,7 +104,8 @@ class Refusals:
     def clear(self) -> None:
         """Record a change that has succeeded, too."""
         self.clear_reads()
-        self.of_changes.clear()
+        self._of_changes.clear()
+        self.believed.clear()
 
 
 @define(eq=False)

@@ -109,6 +109,27 @@ async def test_a_party_that_was_slow_is_served_again() -> None:
     assert max(ends["quick"][-1], ends["other"][-1]) == 152
 
 
+async def test_what_goes_first() -> None:
+    """Of one party; it does not go before another party."""
+    slots, release, log = SharedSlots(1, ["a", "b"]), asyncio.Event(), list[str]()
+
+    async def use(name: str, text: str, *, first: bool = False) -> None:
+        async with slots.of(name, first=first):
+            log.append(text)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_held(slots, "a", release, log))
+        await _settle()
+        for text in ("change", "change"):
+            group.create_task(use("a", text))
+        group.create_task(use("b", "other"))
+        await _settle()
+        group.create_task(use("a", "look", first=True))
+        await _settle()
+        release.set()
+    assert log == ["a", "other", "look", "change", "change"]
+
+
 async def test_cancelled_waits_lose_no_slot() -> None:
     """Whether a wait is cancelled before it is given a slot, at that moment, or after another one."""
     slots, release, log = SharedSlots(1, ["a", "b"]), asyncio.Event(), list[str]()

@@ -608,6 +608,33 @@ async def test_a_read_that_stays_denied_in_one_region() -> None:
 
 
 @in_virtual_time
+async def test_a_delegation_that_stays_denied_in_one_region() -> None:
+    """Other answers in other regions do not hide that; and a success in another one shows that it is so here only."""
+    async with empty_in_loop_time() as (sim, client):
+        sim.organization(MANAGEMENT, [ADMINISTRATOR, ONE])
+        members = ByOrganization(management_credentials=sim.account(MANAGEMENT), administrator_id=ADMINISTRATOR)
+        regions = [REGION, ELSEWHERE, "eu-central-1", "eu-north-1"]
+        plan = await plan_membership(client, WANTED[:1], regions=regions, members=members)
+        operation = "EnableOrganizationAdminAccount"
+        busy = Failure(400, "ValidationException", "Another attempt conflicts with it: try again later")
+        denied = Fault(DENIED, operation, region=ELSEWHERE, count=None)
+        late = Fault(busy, operation, region="eu-north-1", count=None)
+        for fault in (denied, late, Fault(busy, operation, region="eu-central-1", count=None)):
+            sim.inject(fault)
+        application = asyncio.create_task(plan.apply())
+        await asyncio.sleep(100)
+        sim.clear_faults()
+        for fault in (denied, late):
+            sim.inject(fault)
+        await asyncio.sleep(30)
+        sim.clear_faults()
+        sim.inject(Fault(DENIED, operation, region="eu-north-1", count=1))
+        report = await application
+    assert [region.reason for region in report.regions] == [None, Reason.ACCESS_DENIED, None, None]
+    assert sum(one.status == DENIED.status and one.region == ELSEWHERE for one in sim.requests) <= 8
+
+
+@in_virtual_time
 async def test_denials_of_two_regions() -> None:
     """After the delegation has succeeded in one, those of the other have their own time."""
     async with empty_in_loop_time() as (sim, client):
