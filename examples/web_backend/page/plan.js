@@ -146,7 +146,16 @@ const ABOUT = [
   text("account", "Account", (one) => one.AccountId ?? ""),
 ];
 // The line as it was sent: lines that do not fit into the box are shown as two there, so that numbers are miscounted.
-const sentLine = ({ Line: number }) => (plan.form ? (linesOf(JSON.parse(plan.form)[2])[number - 1] ?? "") : "");
+let sent = { form: null, lines: [] };
+
+function sentLine({ Line: number }) {
+  // Once for all rows: the list may have thousands of lines.
+  if (sent.form !== plan.form) {
+    sent = { form: plan.form, lines: plan.form ? linesOf(JSON.parse(plan.form)[2]) : [] };
+  }
+  return sent.lines[number - 1] ?? "";
+}
+
 const LINES = [
   text("line", "Line", (one) => String(one.Line)),
   wide("text", "Text", sentLine),
