@@ -64,8 +64,8 @@ class SurveyPlan:
         targets: the accounts and regions.
         accounts: the accounts that coverage is about; those that are found are added.
         keep: seconds for which a finished survey is reused.
-        linger: seconds for which a survey continues after its last reader has disconnected; then it is stopped, and the
-            next one takes over what it has found.
+        linger: seconds for which a survey continues after its last reader has disconnected; then it asks nothing new, and
+            stops when it has all answers. The next one takes over what it has found.
         target_timeout: the time limit of one account in one region, in seconds.
         survey_timeout: the time limit of a survey, in seconds.
         listener: called with the kind and what was found in each account and region.
@@ -120,6 +120,10 @@ class Survey:
         self._kept = kept
         self._oldest = min((one.clock for one in kept.values()), default=math.inf)
         self._watchers = 0
+        self._wanted = asyncio.Event()
+        self._wanted.set()
+        # How many targets have been asked, and their answers are not yet here.
+        self._asked = 0
         self._stop_timer: asyncio.TimerHandle | None = None
         self._ended_at = 0.0
         self.usable = True
@@ -146,7 +150,8 @@ class Survey:
     def left_over(self, max_age: float | None) -> dict[Place, Found]:
         """Return what the next survey need not read again: what is not too old, if this one was stopped.
 
-        Without that, a reader that asks more rarely than surveys linger would start from nothing each time.
+        Without that, a reader that asks more rarely than surveys linger would start from nothing each time; and with
+        it, but without the answers that were awaited at the stop, it would get nowhere if none comes while it waits.
 
         Args:
             max_age: as for `is_current`.
@@ -161,7 +166,7 @@ class Survey:
         self._cancel_stop()
         if not self._watchers and not self.feed.ended:
             # Not stopped at once: after a reload of the page, the reader comes back.
-            self._stop_timer = asyncio.get_running_loop().call_later(self.plan.linger, self.stop)
+            self._stop_timer = asyncio.get_running_loop().call_later(self.plan.linger, self._let_end)
 
     async def watch(
         self, start: int = 0, silence: float | None = None
@@ -181,17 +186,25 @@ class Survey:
         with self._watched():
             await asyncio.wait([self._task], timeout=timeout)
 
-    def stop(self) -> None:
-        """Stop it, if it is running."""
-        if not self.feed.ended:
-            self.usable = False
-            self._task.cancel()
-
     async def aclose(self) -> None:
         """Stop it, and wait until it has ended."""
         self._cancel_stop()
-        self.stop()
+        self._stop()
         await asyncio.wait([self._task])
+
+    def _let_end(self) -> None:
+        """Ask nothing new; a reader that comes before all answers are here lets it go on."""
+        self._wanted.clear()
+        self._stop_if_unwanted()
+
+    def _stop_if_unwanted(self) -> None:
+        if not (self._asked or self._wanted.is_set()):
+            self._stop()
+
+    def _stop(self) -> None:
+        if not self.feed.ended:
+            self.usable = False
+            self._task.cancel()
 
     def _cancel_stop(self) -> None:
         if self._stop_timer is not None:
@@ -214,6 +227,7 @@ class Survey:
     @contextmanager
     def _watched(self) -> Iterator[None]:
         self._cancel_stop()
+        self._wanted.set()
         self._watchers += 1
         try:
             yield
@@ -229,6 +243,8 @@ class Survey:
                 async for outcome in outcomes:
                     if (outcome.target.account_id, outcome.target.region) not in self._kept:
                         await self._put_new(_found(outcome))
+                        self._asked -= 1
+                        self._stop_if_unwanted()
         except TimeoutError:
             await self._give_up()
         await self.complete()
@@ -236,6 +252,8 @@ class Survey:
     async def _work(self, client: DetectiveClient, target: Target) -> Reading:
         if (target.account_id, target.region) in self._kept:
             return Reading()
+        await self._wanted.wait()
+        self._asked += 1
         answers = _Answers()
         try:
             async with asyncio.timeout(self.plan.target_timeout):

@@ -72,7 +72,7 @@ def describe(backend: Backend, selection: Selection) -> dict[str, Any]:
     faults = backend.faults.pending()
     return {
         "now": _time(now),
-        "ahead": round((now - clock.wall()).total_seconds()),
+        "ahead": round(clock.ahead.total_seconds()),
         "closed_regions": sorted(world.closed_regions),
         "totals": {
             "accounts": len(world.accounts),
