@@ -67,8 +67,8 @@ class Settings:
         plan_timeout: the time limit for making a plan, in seconds.
         job_timeout: the time limit of an onboarding, in seconds.
         keep: seconds for which a finished survey of all accounts is reused.
-        linger: seconds for which a survey continues after its last reader has disconnected; then it asks nothing new, and
-            stops when it has all answers. The next one takes over what it has found.
+        linger: seconds for which a survey continues after its last reader has disconnected; then it asks nothing new,
+            and stops when it has all answers. The next one takes over what it has found.
     """
 
     accounts: tuple[str, ...] = field(converter=_as_accounts)

@@ -64,8 +64,8 @@ class SurveyPlan:
         targets: the accounts and regions.
         accounts: the accounts that coverage is about; those that are found are added.
         keep: seconds for which a finished survey is reused.
-        linger: seconds for which a survey continues after its last reader has disconnected; then it asks nothing new, and
-            stops when it has all answers. The next one takes over what it has found.
+        linger: seconds for which a survey continues after its last reader has disconnected; then it asks nothing new,
+            and stops when it has all answers. The next one takes over what it has found.
         target_timeout: the time limit of one account in one region, in seconds.
         survey_timeout: the time limit of a survey, in seconds.
         listener: called with the kind and what was found in each account and region.
@@ -122,8 +122,8 @@ class Survey:
         self._watchers = 0
         self._wanted = asyncio.Event()
         self._wanted.set()
-        # How many targets have been asked, and their answers are not yet here.
-        self._asked = 0
+        # Their answers are awaited.
+        self._asked: set[Place] = set()
         self._stop_timer: asyncio.TimerHandle | None = None
         self._ended_at = 0.0
         self.usable = True
@@ -188,13 +188,14 @@ class Survey:
 
     async def aclose(self) -> None:
         """Stop it, and wait until it has ended."""
-        self._cancel_stop()
         self._stop()
         await asyncio.wait([self._task])
 
     def _let_end(self) -> None:
-        """Ask nothing new; a reader that comes before all answers are here lets it go on."""
+        """Ask nothing new, and stop when all answers are here; a reader that comes before lets it go on."""
         self._wanted.clear()
+        # The outcomes of some may depend on targets that are no longer asked.
+        self._stop_timer = asyncio.get_running_loop().call_later(self.plan.target_timeout, self._stop)
         self._stop_if_unwanted()
 
     def _stop_if_unwanted(self) -> None:
@@ -202,6 +203,7 @@ class Survey:
             self._stop()
 
     def _stop(self) -> None:
+        self._cancel_stop()
         if not self.feed.ended:
             self.usable = False
             self._task.cancel()
@@ -241,19 +243,22 @@ class Survey:
         try:
             async with asyncio.timeout(self.plan.survey_timeout), aclosing(self._fleet.run(self._work)) as outcomes:
                 async for outcome in outcomes:
-                    if (outcome.target.account_id, outcome.target.region) not in self._kept:
+                    place = (outcome.target.account_id, outcome.target.region)
+                    if place not in self._kept:
                         await self._put_new(_found(outcome))
-                        self._asked -= 1
+                        # An account whose keys were refused was never asked.
+                        self._asked.discard(place)
                         self._stop_if_unwanted()
         except TimeoutError:
             await self._give_up()
         await self.complete()
 
     async def _work(self, client: DetectiveClient, target: Target) -> Reading:
-        if (target.account_id, target.region) in self._kept:
+        place = (target.account_id, target.region)
+        if place in self._kept:
             return Reading()
         await self._wanted.wait()
-        self._asked += 1
+        self._asked.add(place)
         answers = _Answers()
         try:
             async with asyncio.timeout(self.plan.target_timeout):
