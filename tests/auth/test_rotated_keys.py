@@ -123,7 +123,7 @@ async def test_a_look_up_again_that_hangs(sim: DetectiveSimulator, monkeypatch: 
     monkeypatch.setattr(SessionCredentials, "look_again", hang)
     session = boto3.Session(OLD.access_key_id, OLD.secret_access_key)
     async with DetectiveClient(
-        region="eu-west-1", endpoint_url=sim.url, credentials=session, timeouts=Timeouts(total=0.5)
+        region="eu-west-1", endpoint_url=sim.url, credentials=session, timeouts=Timeouts(total=3)
     ) as client:
         with pytest.raises(ServiceError, match="UnrecognizedClientException"):
             await client.list_graphs()

@@ -158,12 +158,12 @@ async def test_packages_take_time_to_start(sim: DetectiveSimulator, boto: Any) -
         "EKS_AUDIT": "STARTED",
     }
     await client.update_datasource_packages(GraphArn=graph, DatasourcePackages=[*ALL])
-    await sim.advance(299)
+    await sim.advance(270)
     assert (await states(client, graph))["ASFF_SECURITYHUB_FINDING"] == "DISABLED"
     dumped = sim.dump()
     assert set(dumped["graphs"][0]["starting"]) == {"ASFF_SECURITYHUB_FINDING"}
     sim.load(dumped)
-    await sim.advance(2)
+    await sim.advance(31)
     assert (await states(client, graph))["ASFF_SECURITYHUB_FINDING"] == "STARTED"
     # A control acts at once, whatever has been started before.
     sim.set_package_delay(60)

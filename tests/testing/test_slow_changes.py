@@ -96,7 +96,7 @@ async def test_the_organizations_graph_is_queued_too(sim: DetectiveSimulator, bo
     await management.enable_organization_admin_account(AccountId=ADMIN)
 
 
-@pytest.mark.simulator(delegation_delay=20)
+@pytest.mark.simulator(delegation_delay=60)
 async def test_a_delegation_settles(sim: DetectiveSimulator, boto: Any) -> None:
     """While an organization's first delegation settles, other regions are refused; then all follow, without delay.
 
@@ -110,10 +110,10 @@ async def test_a_delegation_settles(sim: DetectiveSimulator, boto: Any) -> None:
     refused = await there.refused("ValidationException", "enable_organization_admin_account", AccountId=ADMIN)
     assert "conflicts with another attempt to modify the same entity. Try again later." in refused["Error"]["Message"]
     assert await graphs(boto(region="us-east-1")) == []
-    await sim.advance(19)
+    await sim.advance(30)
     sim.load(sim.dump())
     await there.refused("ValidationException", "enable_organization_admin_account", AccountId=ADMIN)
-    await sim.advance(1)
+    await sim.advance(30)
     await there.enable_organization_admin_account(AccountId=ADMIN)
     await elsewhere.enable_organization_admin_account(AccountId=ADMIN)
     # The delegation itself is ended here, and the next one is a first one again.
@@ -145,9 +145,9 @@ async def test_disabled_members_are_enabled_within_an_hour(sim: DetectiveSimulat
     for account in (ONE, TWO):
         await boto(account).accept_invitation(GraphArn=graph)
     sim.set_volume(ONE, None)
-    await sim.advance(3599)
+    await sim.advance(3540)
     assert set((await statuses(admin, graph)).values()) == {"ACCEPTED_BUT_DISABLED"}
-    await sim.advance(1)
+    await sim.advance(60)
     assert await statuses(admin, graph) == {ONE: "ENABLED", TWO: "ACCEPTED_BUT_DISABLED"}
     # Once more, and from a file.
     sim.set_volume(TWO, None)

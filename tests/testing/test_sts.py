@@ -205,9 +205,9 @@ async def test_credentials_of_a_role_expire_in_virtual_time(
     """Then both services reject them, each with its own code, and new ones work."""
     client = sts()
     keys = keys_of(await client.assume_role(RoleArn=role, RoleSessionName="me", DurationSeconds=900))
-    await sim.advance(890)
+    await sim.advance(870)
     await boto(credentials=keys).create_graph()
-    await sim.advance(11)
+    await sim.advance(31)
     await boto(credentials=keys).refused("ExpiredTokenException", "list_graphs")
     refused = await sts(credentials=keys).refused("ExpiredToken", "get_caller_identity")
     assert refused["ResponseMetadata"]["HTTPStatusCode"] == 403

@@ -181,7 +181,7 @@ async def test_an_account_that_only_the_last_region_has(backend: Backend, sim: D
     assert set(found) == {(account, region) for account in known for region in world.REGIONS}
 
 
-@pytest.mark.settings(accounts=world.ACCOUNTS[:4], survey_timeout=2.0)
+@pytest.mark.settings(accounts=world.ACCOUNTS[:4], survey_timeout=5.0)
 async def test_no_cell_is_lost_when_the_time_is_over(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cells that are being made when the survey's time is over are given nevertheless."""
     real, calls = asyncio.to_thread, []

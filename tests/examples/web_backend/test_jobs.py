@@ -174,16 +174,17 @@ async def test_one_job_at_a_time_for_an_administrator(backend: Backend, sim: Det
 
 async def test_a_plan_that_was_answered_late(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is as old as its reading: a plan that was made meanwhile is newer, and a job has changed what it says."""
-    gate, real = asyncio.Event(), plan_membership
+    read, gate, real = asyncio.Event(), asyncio.Event(), plan_membership
 
     async def late(*arguments: Any, **options: Any) -> MembershipPlan:
         plan = await real(*arguments, **options)
+        read.set()
         await gate.wait()
         return plan
 
     monkeypatch.setattr("web_backend.api_onboarding.plan_membership", late)
     waiting = asyncio.create_task(make_plan(backend))
-    await asyncio.sleep(0.5)
+    await read.wait()
     monkeypatch.setattr("web_backend.api_onboarding.plan_membership", real)
     job = await start(backend)
     await backend.events(f"{job}/events")

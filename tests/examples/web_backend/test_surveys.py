@@ -345,8 +345,8 @@ ONE = {"accounts": world.ACCOUNTS[:1], "regions": world.REGIONS[:1]}
 @pytest.mark.parametrize(
     "limit",
     [
-        pytest.param("call", marks=pytest.mark.settings(**ONE, call_timeout=3.0)),
-        pytest.param("target", marks=pytest.mark.settings(**ONE, target_timeout=2.0)),
+        pytest.param("call", marks=pytest.mark.settings(**ONE, call_timeout=5.0)),
+        pytest.param("target", marks=pytest.mark.settings(**ONE, target_timeout=5.0)),
     ],
 )
 async def test_what_was_answered_is_the_cause(backend: Backend, sim: DetectiveSimulator, limit: str) -> None:

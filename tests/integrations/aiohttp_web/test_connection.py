@@ -227,7 +227,7 @@ async def test_a_deadline_while_writing(stream: Stream) -> None:
     """A slow reader gets everything written so far and the problem as the last record."""
     items = Items(size=100_000)
     async with (
-        serving_routes({"/": streaming(stream, items)}, deadline=0.3) as site,
+        serving_routes({"/": streaming(stream, items)}, deadline=1) as site,
         requesting(site, b"GET / HTTP/1.0\r\n\r\n") as client,
     ):
         await until(lambda: items.ended, "the time is up")

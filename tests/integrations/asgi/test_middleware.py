@@ -141,7 +141,7 @@ async def test_deadline_of_streams(stream: Callable[..., Any]) -> None:
         await asyncio.Event().wait()
 
     routes = {"/": streaming(stream, lambda _: items(2)), "/none": streaming(stream, lambda _: items(0))}
-    async with serving_routes(routes, deadline=0.2) as site:
+    async with serving_routes(routes, deadline=1) as site:
         response, none = await site.get("/"), await site.get("/none")
     assert response.status == 200
     last = response.body.rstrip(b"\n").splitlines()[-1]
@@ -158,13 +158,13 @@ async def test_background_tasks(base: bool) -> None:
     seen: list[Any] = []
 
     async def work(request: Request) -> None:
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(1.5)
         seen.append(get_client(request)._transport.timeouts.total)
 
     async def answer(request: Request) -> Any:
         return JSONResponse({}, background=BackgroundTask(work, request))
 
-    app = make_app({"/": answer}, deadline=0.2)
+    app = make_app({"/": answer}, deadline=1)
     if base:
         app.add_middleware(BaseHTTPMiddleware, dispatch=lambda request, call_next: call_next(request))
     async with serving(app) as site:
