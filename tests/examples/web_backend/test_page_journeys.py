@@ -1177,7 +1177,7 @@ async def test_a_view_that_cannot_be_drawn_leaves_the_page(url: str, page: Page,
 
 
 async def test_an_applied_account_is_not_left_in_the_form(url: str, page: Page, api: PageApi) -> None:
-    """Its second line was skipped, but would be a valid one alone; the others are said to be left. Regions are anew."""
+    """Its second line was skipped, but would be a valid one alone; the others are said to be left, for their regions."""
     lines = [{"Line": 2, "Problem": "no id"}, {"Line": 3, "Problem": "there already"}]
     api.answers["POST onboarding/plans"] = value(plan(Lines=lines), 201)
     api.answers["POST onboarding/jobs"] = value(job(), 202)
@@ -1194,7 +1194,7 @@ async def test_an_applied_account_is_not_left_in_the_form(url: str, page: Page, 
     await expect(page.locator("#plan-left")).to_have_text(
         "1 line of the latest plan is not done: correct what is wrong, and show the plan again."
     )
-    await expect(page.get_by_label(REGIONS[1])).to_be_checked()
+    await expect(page.get_by_label(REGIONS[1])).not_to_be_checked()
     await box.fill("")
     await expect(page.locator("#plan-left")).to_have_count(0)
 
@@ -1259,16 +1259,21 @@ async def test_only_what_is_done_leaves_the_form(url: str, page: Page, api: Page
 async def test_what_is_done_leaves_a_form_of_any_format(
     url: str, page: Page, api: PageApi, csv: str, left: str
 ) -> None:
-    """Quotes, other separators and columns in another order, as the server reads them; a heading stays if needed."""
+    """Quotes, other separators and columns in another order, as the server reads them; a heading stays if needed.
+
+    The regions are anew with an empty form, and those of the lines that are left otherwise.
+    """
     lines = [{"Line": 3, "Problem": "no id"}] if left else []
     api.answers["POST onboarding/plans"] = value(plan(Lines=lines), 201)
     api.answers["POST onboarding/jobs"] = value(job(), 202)
     api.answers[f"onboarding/jobs/{JOB_ID}/events"] = job_events(("report", job()))
     await page.goto(f"{url}/#onboarding")
+    await page.get_by_label(REGIONS[1]).uncheck()
     await fill_plan(page, url, csv)
     await page.locator("#plan-apply").click()
     await expect(page.locator("#job-status")).to_contain_text("Done")
     await expect(page.get_by_label("Accounts, one per line")).to_have_value(left)
+    await expect(page.get_by_label(REGIONS[1])).to_be_checked(checked=not left)
     await expect(page.locator("#plan-left")).to_have_count(1 if left else 0)
 
 
