@@ -1,7 +1,7 @@
 // One account everywhere: is it covered, where is it a member, and what can be done.
 
 import { address, link } from "./address.js";
-import { Failure, MALFORMED, call, path } from "./api.js";
+import { call, path } from "./api.js";
 import { Cell, oldWords, verdict } from "./coverage.js";
 import { accounts, askAgain, nameOf, personal, settings } from "./data.js";
 import { allOldSince } from "./dataset.js";
@@ -10,7 +10,7 @@ import { memberColumns, memberKey } from "./members.js";
 import { Offers, absence, byRegion, doubtful, withoutAnswer } from "./offers.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
-import { cellOf, failureOf, memberOf } from "./records.js";
+import { accountOf } from "./replies.js";
 import { inWords, isGap } from "./statuses.js";
 import { Retry, pause } from "./retry.js";
 import { changed } from "./store.js";
@@ -68,17 +68,11 @@ async function load(id, { fresh = false, quiet = false } = {}) {
   changed();
   try {
     for (let age = fresh ? "&max_age=0" : ""; ; age = "") {
-      const answer = await call(`${path`api/accounts/${id}`}?wait=5${age}${personal.shown ? "&emails=true" : ""}`, {
+      const found = await call(`${path`api/accounts/${id}`}?wait=5${age}${personal.shown ? "&emails=true" : ""}`, {
         signal,
+        read: accountOf,
       });
       if (left()) return;
-      if (!isWhole(answer)) throw new Failure(MALFORMED);
-      const found = {
-        ...answer,
-        Coverage: answer.Coverage.map(cellOf),
-        Memberships: answer.Memberships.map(memberOf),
-        Failures: (answer.Failures ?? []).map((one) => failureOf(one.Failure ? one : { ...one, Failure: one })),
-      };
       // What is known stays until all of it can be replaced; what could not be checked since is old, as in the matrix.
       if (!known?.Complete) known = found;
       else if (found.Complete) known = { ...found, ...kept(found, known) };
@@ -100,9 +94,6 @@ async function load(id, { fresh = false, quiet = false } = {}) {
   }
   changed();
 }
-
-// An answer of another shape would be asked for again without end, since it is never complete.
-const isWhole = (found) => Array.isArray(found?.Coverage) && Array.isArray(found.Memberships);
 
 // What could not be read again, with the time of when it was.
 const kept = (found, before) => ({

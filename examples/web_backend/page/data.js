@@ -4,6 +4,7 @@ import { call, setLimits } from "./api.js";
 import { Dataset } from "./dataset.js";
 import { Overview } from "./overview.js";
 import { cellOf, graphOf, investigationRow, memberOf } from "./records.js";
+import { settingsOf } from "./replies.js";
 import { Retry } from "./retry.js";
 import { changed, recall, remember } from "./store.js";
 
@@ -25,10 +26,8 @@ export async function loadSettings() {
   if (asking) return;
   asking = true;
   try {
-    Object.assign(settings, await call(`api/settings${personal.shown ? "?names=true" : ""}`), {
-      known: true,
-      problem: null,
-    });
+    const found = await call(`api/settings${personal.shown ? "?names=true" : ""}`, { read: settingsOf });
+    Object.assign(settings, found, { known: true, problem: null });
     setLimits(settings.Limits);
     settingsRetry.succeeded();
   } catch (error) {

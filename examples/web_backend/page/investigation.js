@@ -6,6 +6,7 @@ import { investigations } from "./data.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
 import { NOT_KNOWN, investigationOf, textOf } from "./records.js";
+import { indicatorsOf } from "./replies.js";
 import { pause } from "./retry.js";
 import { announce, changed } from "./store.js";
 import { Badge, Button, Problem, some, timestamp } from "./ui.js";
@@ -48,7 +49,7 @@ export const lower = (word) => (word ?? "").toLowerCase();
 async function read(mine) {
   try {
     for (;;) {
-      mine.found = investigationOf(await call(mine.path));
+      mine.found = await call(mine.path, { read: investigationOf });
       mine.problem = null;
       if (mine !== one) return;
       changed();
@@ -57,7 +58,7 @@ async function read(mine) {
       if (mine !== one) return;
     }
     const rows = [];
-    for await (const indicator of pages(`${mine.path}/indicators`, "Indicators")) {
+    for await (const indicator of pages(`${mine.path}/indicators`, "Indicators", indicatorsOf)) {
       rows.push({ ...indicator, place: rows.length });
     }
     if (mine !== one) return;

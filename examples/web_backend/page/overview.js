@@ -4,6 +4,7 @@
 
 import { follow } from "./api.js";
 import { Dataset } from "./dataset.js";
+import { surveyOf, targetOf } from "./replies.js";
 import { isSeen } from "./retry.js";
 import { changed } from "./store.js";
 
@@ -24,14 +25,14 @@ export class Overview extends Dataset {
     if (!isSeen()) return this.pause();
     this.unfollow = follow(this.address(fresh), {
       begin: (data) => {
-        this.survey = data;
+        this.survey = surveyOf(data);
         this.surveyId = data.SurveyId;
         this.answered = true;
         this.progress = { Done: 0, Total: data.Total };
         changed();
       },
       target: (target) => {
-        this.put(target);
+        this.put(targetOf(target));
         this.progress.Done += 1;
         changed();
       },

@@ -4,6 +4,7 @@ import { go, link, placeNow } from "./address.js";
 import { call, path } from "./api.js";
 import { investigations, settings } from "./data.js";
 import { html } from "./parts/index.js";
+import { startedOf } from "./replies.js";
 import { changed, isBusy, notify, once, recall, remember } from "./store.js";
 import { Field, Problem, Select, inWordsOf, submit, timestamp } from "./ui.js";
 
@@ -56,6 +57,7 @@ async function startInvestigation(order) {
     const { InvestigationId: id } = await call(path`api/accounts/${account}/regions/${region}/investigations`, {
       method: "POST",
       body,
+      read: startedOf,
     });
     // What was typed meanwhile stays.
     const isUnchanged = orderOf() === order;
