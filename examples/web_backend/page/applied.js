@@ -4,7 +4,8 @@ import { asSent, edit, form, idsOf, linesOf } from "./form.js";
 import { recall, remember } from "./store.js";
 
 // The lines of the accounts that a job of this tab has done leave the form, unless that is another one by now; the
-// others stay, to be corrected or planned again. The regions of a plan that is done are not those of the next one.
+// others stay, to be corrected or planned again, in the same regions. Those of a plan that is done are not those of the
+// next one.
 export function settle({ id, data, rows }) {
   const applied = recall("applied", { id: null, accounts: [], bad: [], form: null });
   if (applied.id !== id) return;
@@ -20,7 +21,7 @@ export function settle({ id, data, rows }) {
   const isLeft = lines.map((line, index) => has(line, wanted) || (applied.bad.includes(index + 1) && !has(line, done)));
   const leftLines = lines.filter((_, index) => isLeft[index]);
   const kept = lines.filter((line, index) => leftLines.length && line.trim() && (isLeft[index] || !idsOf(line).length));
-  edit({ csv: kept.join("\n"), off: failed.size || !done.size ? form.off : [], leftLines });
+  edit({ csv: kept.join("\n"), off: leftLines.length || !done.size ? form.off : [], leftLines });
 }
 
 const failedAccounts = (rows) => new Set(rows.filter((one) => one.Problem).map((one) => one.AccountId));
