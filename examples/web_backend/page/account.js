@@ -2,7 +2,7 @@
 
 import { address, link } from "./address.js";
 import { call, path } from "./api.js";
-import { Cell, oldWords, verdict } from "./coverage.js";
+import { Cell, oldWords, reasonOf, verdict } from "./coverage.js";
 import { accounts, askAgain, nameOf, personal, settings } from "./data.js";
 import { allOldSince } from "./dataset.js";
 import { Failures, OtherFailures } from "./failures.js";
@@ -151,9 +151,10 @@ export function Account() {
   );
   // In no graph of those that answered, everywhere: that is no failure to be solved first.
   const isAbsent = pending === 0 && asked.length > 0 && asked.every((cell) => reasons.get(cell.Region));
+  const doubts = `${oldWords(old, phase, known?.CoverageAsOf)}${doubtWords(doubtful(known, asked))}`;
   const answer = isAbsent
     ? `Account ${id} was not found. ${byRegion(reasons)}.`
-    : `${verdict(`Account ${id}`, on, gaps, pending, unknown)}${oldWords(old)}${doubtWords(doubtful(known, asked))}.`;
+    : `${verdict(`Account ${id}`, on, gaps, pending, unknown)}${doubts}.`;
   const memberships = known?.Memberships ?? [];
   const unread = Object.values(known?.Unread ?? {}).reduce((sum, ids) => sum + ids.length, 0);
   const columns = [
@@ -162,14 +163,13 @@ export function Account() {
       key: "state",
       label: "Coverage",
       value: (one) => cells.get(one)?.State,
-      cell: (one) => html`<${Cell} cell=${cells.get(one)} failed=${phase === "failed"} plain=${true} />`,
+      cell: (one) => html`<${Cell} cell=${cells.get(one)} phase=${phase} time=${known?.CoverageAsOf} plain=${true} />`,
     },
     {
       key: "reason",
       label: "Reason",
       wide: true,
-      value: (one) =>
-        reasons.get(one) ?? withDoubt(cells.get(one)?.Reason ?? cells.get(one)?.Cause ?? "", cells.get(one)),
+      value: (one) => reasons.get(one) ?? withDoubt(reasonOf(cells.get(one)), cells.get(one)),
     },
     { key: "since", label: "Since (UTC)", value: (one) => timestamp(cells.get(one)?.Since) },
     {
