@@ -68,8 +68,8 @@ export const indicatorsOf = (page) => ({ ...whole(page), Indicators: listOf(page
 
 export const startedOf = (reply) => whole(reply, "InvestigationId");
 
-const itemOf = (one) =>
-  withTexts({ ...whole(one) }, ["Kind", "Region", "AccountId", "Reason", "Detail", "Problem", "Note"]);
+const ITEM = ["Kind", "Region", "AccountId", "Reason", "Detail", "Problem", "Note"];
+const itemOf = (one) => withNumbers(withTexts({ ...whole(one) }, ITEM), ["Line"]);
 
 export function planOf(reply) {
   const { AccountIds, Regions, Lines, Actions, Problems, Notes } = whole(reply, "PlanId", "AdministratorId");

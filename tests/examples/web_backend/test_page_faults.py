@@ -460,6 +460,32 @@ async def test_a_start_that_is_sent_again_is_the_same_start(url: str, page: Page
     assert all(re.fullmatch("[0-9a-f]{32}", token) for token in tokens)
 
 
+async def test_a_start_in_doubt_stays_so_after_a_reload(url: str, page: Page, api: PageApi) -> None:
+    """Whether its answer was lost, or the page did not wait for it; and not longer than until there is one."""
+    path = f"POST accounts/{ADMINISTRATORS[0]}/regions/{REGIONS[0]}/investigations"
+    api.answers[path] = problem(502, "Bad Gateway", outcome_unknown=True)
+    await page.goto(f"{url}/#investigations")
+    await open_start(page)
+    await page.get_by_label("ARN of the user or role").fill(f"arn:aws:iam::{ADMINISTRATORS[0]}:role/Admin")
+    start, alert = page.get_by_role("button", name="Start", exact=True), page.locator("#start-alert")
+    await start.click()
+    await expect(alert).to_contain_text("role/Admin in eu-west-1")
+    words = await alert.inner_text()
+    await page.reload()
+    await expect(alert).to_have_text(words, use_inner_text=True)
+    api.answers[path] = silence
+    await start.click()
+    await expect(page.get_by_role("button", name="Starting")).to_be_visible()
+    await page.reload()
+    await expect(alert).to_contain_text("AWS may have carried out the request nevertheless")
+    api.answers[path] = problem(400, "Bad Request")
+    await start.click()
+    await expect(alert).to_contain_text("Bad Request")
+    await page.reload()
+    await expect(start).to_be_visible()
+    await expect(alert).to_be_empty()
+
+
 async def test_expired_keys_are_named_as_such(sim: DetectiveSimulator, url: str, page: Page) -> None:
     """Also where an investigation is started: they are no error of the server's program."""
     expired = Failure(403, "ExpiredTokenException", "The security token included in the request is expired")
@@ -745,8 +771,8 @@ async def test_a_keyboard_skips_a_table(url: str, page: Page, api: PageApi) -> N
 
 
 @pytest.mark.parametrize("width", [390, 1440])
-async def test_the_top_is_reached_at_once(url: str, page: Page, api: PageApi, width: int) -> None:
-    """From the end of a long table, by its key: the rows that are measured on the way do not move the reader."""
+async def test_the_end_and_the_top_are_reached_at_once(url: str, page: Page, api: PageApi, width: int) -> None:
+    """Of a long table, by their keys: the rows that are measured on the way do not move the reader."""
     api.answers |= {
         "settings": value({**SETTINGS, "Names": {f"{number:012}": "payments " * 30 for number in range(1000)}}),
         "fleet/members": ndjson([member(ADMINISTRATORS[0], REGIONS[0], number) for number in range(1000)]),
@@ -761,10 +787,10 @@ async def test_the_top_is_reached_at_once(url: str, page: Page, api: PageApi, wi
     )
     if width != 390:
         await page.locator("#members .box").first.focus()
-    # It grows while its rows are measured.
-    while await rows.last.get_attribute("data-index") != "999":
-        await scroller.evaluate("one => one.scrollTo(0, one.scrollHeight)")
-        await page.wait_for_timeout(100)
+    await page.keyboard.press("End")
+    await expect(rows.last).to_have_attribute("data-index", "999")
+    await page.wait_for_timeout(1000)
+    assert await scroller.evaluate("one => one.scrollTop + one.clientHeight >= one.scrollHeight - 1")
     await page.keyboard.press("Home")
     await expect(rows.first).to_contain_text(f"{0:012}")
     await page.wait_for_timeout(1000)
@@ -871,6 +897,18 @@ async def test_every_view_is_accessible_and_fits(
         colours=["light", "dark", "forced", "forced dark"],
         folder=tmp_path,
     )
+
+
+@pytest.mark.parametrize("view", ["members", "investigations"])
+@pytest.mark.usefixtures("api")
+async def test_a_filter_has_space_around_it(url: str, page: Page, view: str) -> None:
+    """Also where nothing has failed, so that it comes right after the heading's buttons."""
+    await page.goto(f"{url}/#{view}")
+    await expect(page.locator(f"#{view}-shown")).to_be_visible()
+    bar, filters = await page.locator(f"#{view} .bar").bounding_box(), await page.locator("form.filter").bounding_box()
+    assert bar
+    assert filters
+    assert filters["y"] - bar["y"] - bar["height"] >= 8
 
 
 @pytest.mark.parametrize("width", [320, 1024])
