@@ -201,7 +201,7 @@ export function Account() {
       }
       <${Table} id="account-coverage" caption="Coverage by region" rows=${settings.Regions} rowKey=${(one) => one}
         columns=${columns} />
-      ${known && html`<${Offers} known=${known} cells=${cells} isAbsent=${isAbsent} />`}
+      ${known && phase !== "failed" && html`<${Offers} known=${known} cells=${cells} isAbsent=${isAbsent} />`}
     </section>
     <section aria-labelledby="memberships-title" id="memberships">
       <h2 id="memberships-title">Memberships</h2>

@@ -169,6 +169,8 @@ export async function* pages(address, name, read) {
   do {
     const page = await call(token ? `${address}?next_token=${encodeURIComponent(token)}` : address, { read });
     yield* page[name];
+    // It would be asked for without end.
+    if (token && page.NextToken === token) throw new Failure(MALFORMED);
     token = page.NextToken;
   } while (token);
 }

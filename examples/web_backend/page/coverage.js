@@ -41,11 +41,11 @@ export function Cell({ cell, phase, time, plain = false }) {
   </span>`;
 }
 
-let grouped = { from: null, rows: [] };
+let grouped = { from: null, regions: null, rows: [] };
 
 // Account -> its cells, and the numbers of them that are covered, are not, and have not answered.
 function byAccount() {
-  if (grouped.from === coverage.rows) return grouped.rows;
+  if (grouped.from === coverage.rows && grouped.regions === settings.Regions) return grouped.rows;
   const accounts = new Map(settings.Accounts.map((account) => [account, new Map()]));
   for (const cell of coverage.rows) {
     if (!accounts.has(cell.AccountId)) accounts.set(cell.AccountId, new Map());
@@ -71,7 +71,7 @@ function byAccount() {
       pending: settings.Regions.length - cells.size,
     };
   });
-  grouped = { from: coverage.rows, rows };
+  grouped = { from: coverage.rows, regions: settings.Regions, rows };
   return rows;
 }
 

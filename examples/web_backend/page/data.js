@@ -22,7 +22,8 @@ export const settingsRetry = new Retry();
 let asking = false;
 
 // The problem stays until there is an answer, since this is repeated in the background.
-export async function loadSettings() {
+// `quiet`: what is known will do if there is none.
+export async function loadSettings({ quiet = false } = {}) {
   if (asking) return;
   asking = true;
   try {
@@ -32,8 +33,10 @@ export async function loadSettings() {
     settingsRetry.succeeded();
   } catch (error) {
     if (!error.problem) throw error;
-    settings.problem = error.problem;
-    settingsRetry.failed();
+    if (!quiet) {
+      settings.problem = error.problem;
+      settingsRetry.failed();
+    }
   } finally {
     asking = false;
   }

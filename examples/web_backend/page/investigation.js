@@ -8,14 +8,14 @@ import { Table } from "./parts/table.js";
 import { NOT_KNOWN, investigationOf, textOf } from "./records.js";
 import { indicatorsOf } from "./replies.js";
 import { pause } from "./retry.js";
-import { announce, changed } from "./store.js";
+import { announce, changed, once } from "./store.js";
 import { Badge, Button, Problem, some, timestamp } from "./ui.js";
 
 const POLL_INTERVAL = 1500; // milliseconds, while an investigation is running
 // Severity is what is looked for, so only it is coloured; CRITICAL and HIGH differ in form too.
 const SEVERITY_KINDS = { CRITICAL: "critical", HIGH: "bad", MEDIUM: "wait" };
 
-let one = null; // { path, ids, found, indicators, problem }
+let one = null; // { path, ids, found, indicators, problem, again }
 
 export function close() {
   one = null;
@@ -66,13 +66,14 @@ async function read(mine) {
     announce(`${lower(mine.found.Status)}, ${some(rows.length, "indicator")}`);
   } catch (error) {
     if (!error.problem) throw error;
-    mine.problem = error.problem;
+    Object.assign(mine, { problem: error.problem, again: () => read(mine) });
   }
   changed();
 }
 
 async function archive() {
   const mine = one;
+  const verb = mine.found.State === "ARCHIVED" ? "unarchived" : "archived";
   const state = mine.found.State === "ARCHIVED" ? "ACTIVE" : "ARCHIVED";
   try {
     await call(mine.path, { method: "PATCH", body: { State: state } });
@@ -83,7 +84,11 @@ async function archive() {
     mine.problem = null;
   } catch (error) {
     if (!error.problem) throw error;
-    mine.problem = error.problem;
+    const words = [error.problem.title, error.problem.detail].filter(Boolean).join(": ");
+    const title = error.problem.outcome_unknown ? `Whether it was ${verb} is not known` : `It was not ${verb}`;
+    const problem = { ...error.problem, title, detail: words, outcome_unknown: false };
+    // To do it twice is harmless.
+    Object.assign(mine, { problem, again: () => once(`archive ${mine.path}`, archive) });
   }
 }
 
@@ -137,7 +142,7 @@ export function Investigation() {
       }
       <a href=${link("investigations", [], address.query)}>Close</a>
     </div>
-    <${Problem} id="investigation-alert" problem=${problem} retry=${problem && (() => read(one))} />
+    <${Problem} id="investigation-alert" problem=${problem} retry=${problem && one.again} />
     ${
       facts &&
       html`<dl class="facts">${facts.map(([name, value]) => html`<dt key=${name}>${name}</dt><dd>${value}</dd>`)}</dl>`

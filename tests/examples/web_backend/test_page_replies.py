@@ -1,5 +1,6 @@
 """The example's page in a real browser, with documents and events of another shape than the API promises."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -20,6 +21,8 @@ from support.page_api import (
     cell,
     investigation,
     member,
+    ndjson,
+    problem,
     target,
     value,
 )
@@ -131,6 +134,63 @@ def stream(name: str, document: Any) -> Answer:
         await route.fulfill(content_type="text/event-stream", body=body)
 
     return answer
+
+
+async def test_the_settings_of_a_server_that_was_restarted(url: str, page: Page, api: PageApi) -> None:
+    """They are read again with a view: what is covered everywhere depends on them."""
+    account = ADMINISTRATORS[0]
+    api.answers["settings"] = value({**SETTINGS, "Accounts": [account], "Regions": REGIONS[:1]})
+    api.answers["coverage"] = ndjson([cell(account, REGIONS[0], "on")])
+    await page.goto(f"{url}/#coverage")
+    await expect(page.locator("#coverage-summary")).to_have_text("1 of 1 account is covered in every region.")
+    answer = value({**SETTINGS, "Accounts": [account]})
+
+    async def late(route: Route) -> None:
+        await asyncio.sleep(0.5)
+        await answer(route)
+
+    api.answers["settings"] = late
+    api.answers["coverage"] = ndjson([cell(account, REGIONS[0], "on"), cell(account, REGIONS[1], "off")])
+    await page.locator("#coverage-refresh").click()
+    await expect(page.locator("#coverage-summary")).to_have_text("0 of 1 account are covered in every region.")
+    await page.locator("#coverage-find").fill(account)
+    await expect(page.locator("#coverage-shown")).to_have_text(
+        f"{account} is not covered everywhere: covered in 1 of 2 regions."
+    )
+    api.answers["settings"] = value(SETTINGS)
+    await page.get_by_role("link", name="Onboarding").click()
+    await expect(page.locator("#plan-administrator option")).to_have_text(["Choose an administrator", *ADMINISTRATORS])
+    # What is known will do without an answer.
+    api.answers["settings"] = problem(500, "Internal Server Error")
+    await page.get_by_role("link", name="Coverage").click()
+    await expect(page.locator("#coverage-table tbody tr")).to_have_count(2)
+    await expect(page.locator("#alert")).to_be_empty()
+
+
+async def test_a_token_that_repeats_is_a_problem(url: str, page: Page, api: PageApi) -> None:
+    """Its page would be asked for without end."""
+    item = f"accounts/{ADMINISTRATORS[0]}/regions/{REGIONS[0]}/investigations/{INVESTIGATION_ID}"
+    api.answers[item] = value(investigation(1, "HIGH")["Investigation"])
+    api.answers[f"{item}/indicators"] = value({"Indicators": [], "NextToken": "again"})
+    await page.goto(f"{url}/#investigations/{ADMINISTRATORS[0]}/{REGIONS[0]}/{INVESTIGATION_ID}")
+    await expect(page.locator("#investigation-alert")).to_contain_text(UNREADABLE)
+    assert len([one for one in api.requests if "indicators" in one]) == 2
+
+
+async def test_an_archive_that_was_refused_is_tried_again(url: str, page: Page, api: PageApi) -> None:
+    """By the button of its alert, which reads nothing instead."""
+    item = f"accounts/{ADMINISTRATORS[0]}/regions/{REGIONS[0]}/investigations/{INVESTIGATION_ID}"
+    api.answers[item] = value(investigation(1, "HIGH")["Investigation"])
+    api.answers[f"{item}/indicators"] = value({"Indicators": []})
+    api.answers[f"PATCH {item}"] = problem(503, "Service Unavailable")
+    await page.goto(f"{url}/#investigations/{ADMINISTRATORS[0]}/{REGIONS[0]}/{INVESTIGATION_ID}")
+    await page.get_by_role("button", name="Archive").click()
+    alert = page.locator("#investigation-alert")
+    await expect(alert).to_contain_text("It was not archived: Service Unavailable")
+    api.answers[f"PATCH {item}"] = value({"State": "ARCHIVED"})
+    await alert.get_by_role("button", name="Try again").click()
+    await expect(alert).to_be_empty()
+    await expect(page.locator("#investigation-archive")).to_have_text("Unarchive")
 
 
 @pytest.mark.parametrize("name", [*DOCUMENTS, *STREAMS])

@@ -158,7 +158,7 @@ async def test_a_fleet_that_cannot_be_read_again_is_dated(url: str, page: Page, 
 async def test_a_refresh_that_is_refused_dates_the_coverage(url: str, page: Page, api: PageApi) -> None:
     """Each cell, and what is said of them all, in the matrix and on the page of an account."""
     account = "444455556666"
-    cells = [cell(account, region, "on") for region in REGIONS]
+    cells = [cell(account, REGIONS[0], "on"), cell(account, REGIONS[1], "off", "invited")]
     found = {"AccountId": account, "Complete": True, "CoverageAsOf": TIME, "MembershipsAsOf": TIME, "Memberships": []}
     api.answers |= {"coverage": ndjson(cells), f"accounts/{account}": value({**found, "Coverage": cells})}
     for view, name, words in (
@@ -170,8 +170,12 @@ async def test_a_refresh_that_is_refused_dates_the_coverage(url: str, page: Page
         await expect(page.locator(words)).not_to_contain_text("as of")
         await expect(old).to_have_count(0)
         api.answers["coverage" if name == "coverage" else f"accounts/{account}"] = problem(500, "Internal Server Error")
+        offer = page.get_by_role("link", name="Onboard this account")
+        await expect(offer).to_have_count(1 if name == "account" else 0)
         await page.locator(f"#{name}-refresh").click()
         await expect(old).to_have_count(2)
+        # What is not known now is nothing to be acted on.
+        await expect(offer).to_have_count(0)
         await expect(old.first).to_have_attribute("title", "as of 2026-11-26 10:00 UTC")
         await expect(page.locator(words)).to_contain_text("; as of 2026-11-26 10:00 UTC.")
 
