@@ -31,6 +31,7 @@ from web_backend.jobs import (
     JobRunningError,
     SupersededError,
     TooManyJobsError,
+    plan_in_words,
     problem_in_words,
 )
 
@@ -188,7 +189,7 @@ def _preview(request: web.Request, draft: Draft) -> dict[str, Any]:
         "AccountIds": draft.accounts,
         "JobId": None if draft.job is None else draft.job.id,
         "Latest": request.config_dict[JOBS].is_latest(draft),
-        "Text": str(plan),
+        "Text": plan_in_words(plan),
         "Lines": [{"Line": line.line, "Problem": line.text} for line in draft.bad_lines],
         "Actions": [
             {

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from detective_async import DetectiveError
 from detective_async.events import ProgressEvent
@@ -292,6 +292,14 @@ def problem_in_words(text: str | None, reason: Reason | None, error: Exception |
     if reason is Reason.KEYS_EXPIRED and error is not None:
         return str(to_json(error)["detail"]).removesuffix(".")
     return text
+
+
+def plan_in_words(plan: MembershipPlan) -> str:
+    """Return a plan as text, with the same words for expired keys."""
+    problems = [
+        evolve(one, text=problem_in_words(one.text, one.reason, one.error) or one.text) for one in plan.problems
+    ]
+    return str(evolve(plan, problems=tuple(problems)))
 
 
 def _counts(report: MembershipReport) -> dict[str, int | None]:

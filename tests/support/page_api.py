@@ -23,6 +23,7 @@ SETTINGS = {
 #: What could not be read since.
 NOT_SEEN = {"Accounts": 0, "Regions": 0, "Targets": 0}
 CHANGES = {"Since": TIME, "AsOf": TIME, "Complete": True, "Left": 0, "NotSeen": NOT_SEEN, "Changes": []}
+EXPIRED = {"Cause": "ExpiredToken", "title": "The keys have expired", "detail": "", "code": "ExpiredTokenException"}
 
 Answer = Callable[[Route], Awaitable[None]]
 
@@ -117,6 +118,23 @@ def investigation(number: int, severity: str, **more: Any) -> dict[str, Any]:
 def cell(account: str, region: str, state: str, reason: str | None = None) -> dict[str, Any]:
     """Return the line of a cell of the coverage matrix."""
     return {"AccountId": account, "Region": region, "State": state, "Reason": reason, "AdministratorId": None}
+
+
+def plan(administrator: str = ADMINISTRATORS[0], **more: Any) -> dict[str, Any]:
+    """Return the plan of one account."""
+    action = {"Kind": "invite", "Region": REGIONS[0], "AccountId": "444455556666", "Reason": "new", "Detail": None}
+    return {
+        "PlanId": "b" * 32,
+        "AdministratorId": administrator,
+        "AccountIds": ["444455556666"],
+        "Regions": [REGIONS[0]],
+        "Text": "a plan",
+        "Lines": [],
+        "Actions": [action],
+        "Problems": [],
+        "Notes": [],
+        **more,
+    }
 
 
 @define(slots=False)

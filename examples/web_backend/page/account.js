@@ -1,8 +1,8 @@
 // One account everywhere: is it covered, where is it a member, and what can be done.
 
 import { address, link } from "./address.js";
-import { Failure, MALFORMED, call, path } from "./api.js";
-import { Cell, oldWords, verdict } from "./coverage.js";
+import { call, path } from "./api.js";
+import { Cell, oldWords, reasonOf, verdict } from "./coverage.js";
 import { accounts, askAgain, nameOf, personal, settings } from "./data.js";
 import { allOldSince } from "./dataset.js";
 import { Failures, OtherFailures } from "./failures.js";
@@ -10,7 +10,7 @@ import { memberColumns, memberKey } from "./members.js";
 import { Offers, absence, byRegion, doubtful, withoutAnswer } from "./offers.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
-import { cellOf, failureOf, memberOf } from "./records.js";
+import { accountOf } from "./replies.js";
 import { inWords, isGap } from "./statuses.js";
 import { Retry, pause } from "./retry.js";
 import { changed } from "./store.js";
@@ -68,17 +68,11 @@ async function load(id, { fresh = false, quiet = false } = {}) {
   changed();
   try {
     for (let age = fresh ? "&max_age=0" : ""; ; age = "") {
-      const answer = await call(`${path`api/accounts/${id}`}?wait=5${age}${personal.shown ? "&emails=true" : ""}`, {
+      const found = await call(`${path`api/accounts/${id}`}?wait=5${age}${personal.shown ? "&emails=true" : ""}`, {
         signal,
+        read: accountOf,
       });
       if (left()) return;
-      if (!isWhole(answer)) throw new Failure(MALFORMED);
-      const found = {
-        ...answer,
-        Coverage: answer.Coverage.map(cellOf),
-        Memberships: answer.Memberships.map(memberOf),
-        Failures: (answer.Failures ?? []).map((one) => failureOf(one.Failure ? one : { ...one, Failure: one })),
-      };
       // What is known stays until all of it can be replaced; what could not be checked since is old, as in the matrix.
       if (!known?.Complete) known = found;
       else if (found.Complete) known = { ...found, ...kept(found, known) };
@@ -100,9 +94,6 @@ async function load(id, { fresh = false, quiet = false } = {}) {
   }
   changed();
 }
-
-// An answer of another shape would be asked for again without end, since it is never complete.
-const isWhole = (found) => Array.isArray(found?.Coverage) && Array.isArray(found.Memberships);
 
 // What could not be read again, with the time of when it was.
 const kept = (found, before) => ({
@@ -160,9 +151,10 @@ export function Account() {
   );
   // In no graph of those that answered, everywhere: that is no failure to be solved first.
   const isAbsent = pending === 0 && asked.length > 0 && asked.every((cell) => reasons.get(cell.Region));
+  const doubts = `${oldWords(old, phase, known?.CoverageAsOf)}${doubtWords(doubtful(known, asked))}`;
   const answer = isAbsent
     ? `Account ${id} was not found. ${byRegion(reasons)}.`
-    : `${verdict(`Account ${id}`, on, gaps, pending, unknown)}${oldWords(old)}${doubtWords(doubtful(known, asked))}.`;
+    : `${verdict(`Account ${id}`, on, gaps, pending, unknown)}${doubts}.`;
   const memberships = known?.Memberships ?? [];
   const unread = Object.values(known?.Unread ?? {}).reduce((sum, ids) => sum + ids.length, 0);
   const columns = [
@@ -171,14 +163,13 @@ export function Account() {
       key: "state",
       label: "Coverage",
       value: (one) => cells.get(one)?.State,
-      cell: (one) => html`<${Cell} cell=${cells.get(one)} failed=${phase === "failed"} plain=${true} />`,
+      cell: (one) => html`<${Cell} cell=${cells.get(one)} phase=${phase} time=${known?.CoverageAsOf} plain=${true} />`,
     },
     {
       key: "reason",
       label: "Reason",
       wide: true,
-      value: (one) =>
-        reasons.get(one) ?? withDoubt(cells.get(one)?.Reason ?? cells.get(one)?.Cause ?? "", cells.get(one)),
+      value: (one) => reasons.get(one) ?? withDoubt(reasonOf(cells.get(one)), cells.get(one)),
     },
     { key: "since", label: "Since (UTC)", value: (one) => timestamp(cells.get(one)?.Since) },
     {
@@ -210,7 +201,7 @@ export function Account() {
       }
       <${Table} id="account-coverage" caption="Coverage by region" rows=${settings.Regions} rowKey=${(one) => one}
         columns=${columns} />
-      ${known && html`<${Offers} known=${known} cells=${cells} isAbsent=${isAbsent} />`}
+      ${known && phase !== "failed" && html`<${Offers} known=${known} cells=${cells} isAbsent=${isAbsent} />`}
     </section>
     <section aria-labelledby="memberships-title" id="memberships">
       <h2 id="memberships-title">Memberships</h2>

@@ -1,6 +1,8 @@
 // Requests to the server. Every error is a Failure with a problem (RFC 9457), and nothing waits for ever: the server
 // says after how long it may be given up, and until then the reader is told how long it has been.
 
+import { problemOf } from "./records.js";
+
 // In seconds: `Silence` for a stream that says nothing, `Answer` for a document, `Plan` for a plan, `File` for a file.
 const limits = { Silence: 15, Answer: 15, Plan: 15, File: 15 }; // until the settings are known
 export const setLimits = (found) => Object.assign(limits, found);
@@ -22,13 +24,17 @@ const FOREIGN = {
 const silent = (limit) => ({ title: "The server does not answer", detail: `nothing has come for ${limit} seconds` });
 
 // A mistake in the server's settings or keys has a code of its own: "Internal Server Error" would say nothing of it.
-const named = (problem) =>
-  problem.status === 500 && problem.code ? { ...problem, title: problem.code.replace(/Exception$/, "") } : problem;
+function named(given) {
+  const problem = problemOf(given);
+  return problem.status === 500 && problem.code
+    ? { ...problem, title: problem.code.replace(/Exception$/, "") }
+    : problem;
+}
 
 export class Failure extends Error {
   // `isAnswer`: whether the server itself has said so.
   constructor(problem, isAnswer = false) {
-    super(problem.title);
+    super("The request failed");
     this.problem = named(problem);
     this.isAnswer = isAnswer;
   }
@@ -106,7 +112,8 @@ async function open(address, form, options, watch) {
   throw new Failure({ title: `The server responded with ${response.status}`, detail: "" });
 }
 
-export async function call(address, { method = "GET", body, limit = "Answer", signal } = {}) {
+// `read(document)` returns it as the page works with it; where it throws, the response cannot be read.
+export async function call(address, { method = "GET", body, limit = "Answer", signal, read = (found) => found } = {}) {
   const watch = watchdog(limits[limit], signal);
   const options = { method };
   if (body !== undefined) {
@@ -118,10 +125,16 @@ export async function call(address, { method = "GET", body, limit = "Answer", si
     const text = await response.text().catch((error) => {
       throw watch.failure(error, INCOMPLETE);
     });
+    let found;
     try {
-      return JSON.parse(text);
+      found = JSON.parse(text);
     } catch {
       throw new Failure(text ? INCOMPLETE : EMPTY);
+    }
+    try {
+      return read(found);
+    } catch {
+      throw new Failure(MALFORMED);
     }
   } catch (error) {
     const unsure = method !== "GET" && error instanceof Failure && !error.isAnswer;
@@ -150,12 +163,14 @@ export async function file(address) {
   }
 }
 
-// All items of a paged list: `name` is the member of the response that has the items.
-export async function* pages(address, name) {
+// All items of a paged list: `name` is the member of the response that has the items, and `read(page)` as in `call`.
+export async function* pages(address, name, read) {
   let token = null;
   do {
-    const page = await call(token ? `${address}?next_token=${encodeURIComponent(token)}` : address);
+    const page = await call(token ? `${address}?next_token=${encodeURIComponent(token)}` : address, { read });
     yield* page[name];
+    // It would be asked for without end.
+    if (token && page.NextToken === token) throw new Failure(MALFORMED);
     token = page.NextToken;
   } while (token);
 }

@@ -4,6 +4,7 @@ import { adjust, choiceOf, link } from "./address.js";
 import { call } from "./api.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
+import { changesOf } from "./replies.js";
 import { inWords, kindOf } from "./statuses.js";
 import { changed } from "./store.js";
 import { Badge, Button, Filter, Select, count, some, timestamp } from "./ui.js";
@@ -47,7 +48,7 @@ function markSeen() {
 export async function readChanges() {
   const since = (changes.since = sinceOf());
   try {
-    const found = await call(`api/changes?since=${encodeURIComponent(since)}`);
+    const found = await call(`api/changes?since=${encodeURIComponent(since)}`, { read: changesOf });
     if (since !== changes.since) return;
     Object.assign(changes, { found, problem: null });
   } catch (error) {

@@ -26,7 +26,8 @@ export function Chart({ totals }) {
       let before = 0;
       return html`<g key=${region} data-region=${region} transform=${`translate(0 ${index * ROW})`}>
         <text x="0" y=${LABEL - 5}>${region}</text>
-        <text text-anchor="end" x="100%" y=${LABEL - 5}>${answered ? count(total(counts)) : noNumber(one)}</text>
+        <text class=${one.stale ? "old" : ""} text-anchor="end" x="100%"
+          y=${LABEL - 5}>${answered ? count(total(counts)) : noNumber(one)}</text>
         <rect class="background" y=${LABEL} width="100%" height=${BAR} rx="3" />
         ${ALL.map(([status, word]) => {
           const start = before;

@@ -7,28 +7,45 @@ import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
 import { STATES, isGap } from "./statuses.js";
 import { announce, changed } from "./store.js";
-import { Exports, Filter, Find, Freshness, Problem, RefreshButton, Select, count, some, timestamp } from "./ui.js";
+import {
+  Exports,
+  Filter,
+  Find,
+  Freshness,
+  Problem,
+  RefreshButton,
+  Select,
+  ageClass,
+  count,
+  some,
+  timestamp,
+} from "./ui.js";
 
 export const show = () => coverage.enter();
 export const leave = () => coverage.leave();
 export const tryAgain = () => coverage.tryAgain();
 
-// The sign, the word and the reason of one cell; no cell was not asked yet.
-export function Cell({ cell, failed = false, plain = false }) {
+// Why a cell is what it is: that it could not be looked at says less than what prevented it.
+export const reasonOf = (cell) => (cell?.State === "failed" ? (cell.Cause ?? cell.Reason) : cell?.Reason) ?? "";
+
+// The sign, the word and the reason of one cell; no cell was not asked yet. `phase`, `time`: of all of them.
+export function Cell({ cell, phase, time, plain = false }) {
+  const failed = phase === "failed";
   const [sign, word, kind] = STATES.get(cell?.State ?? (failed ? "failed" : "not asked")) ?? ["?", cell.State, "plain"];
-  const reason = cell?.State === "failed" ? (cell.Cause ?? cell.Reason) : cell?.Reason;
-  return html`<span class=${cell?.stale ? "cell old" : "cell"}
-    title=${cell?.stale ? `as of ${timestamp(cell.stale)} UTC` : null}>
+  const reason = reasonOf(cell);
+  const since = cell && (cell.stale ?? (failed ? time : null));
+  return html`<span class=${cell && ageClass(cell, phase) ? "cell old" : "cell"}
+    title=${since ? `as of ${timestamp(since)} UTC` : null}>
     <span class="badge" data-kind=${kind}><span aria-hidden="true">${sign} </span>${word}</span>
     ${reason && !plain && html` <small>${reason}</small>`}
   </span>`;
 }
 
-let grouped = { from: null, rows: [] };
+let grouped = { from: null, regions: null, rows: [] };
 
 // Account -> its cells, and the numbers of them that are covered, are not, and have not answered.
 function byAccount() {
-  if (grouped.from === coverage.rows) return grouped.rows;
+  if (grouped.from === coverage.rows && grouped.regions === settings.Regions) return grouped.rows;
   const accounts = new Map(settings.Accounts.map((account) => [account, new Map()]));
   for (const cell of coverage.rows) {
     if (!accounts.has(cell.AccountId)) accounts.set(cell.AccountId, new Map());
@@ -54,7 +71,7 @@ function byAccount() {
       pending: settings.Regions.length - cells.size,
     };
   });
-  grouped = { from: coverage.rows, rows };
+  grouped = { from: coverage.rows, regions: settings.Regions, rows };
   return rows;
 }
 
@@ -100,11 +117,13 @@ export function verdict(name, on, gaps, pending, unknown = 0) {
     : `${name} is covered everywhere: in ${on === 1 ? "its region" : `all ${count(on)} regions`}`;
 }
 
-// What is old, and could not be checked since; nothing if all is new.
-export const oldWords = (old) =>
-  old.length
-    ? `; as of ${timestamp(old[0])} UTC in ${some(old.length, "region")}, which could not be checked since`
-    : "";
+// What is old, and could not be checked since; nothing if all is new. `phase`, `time`: of the latest answer.
+export function oldWords(old, phase, time) {
+  if (old.length) {
+    return `; as of ${timestamp(old[0])} UTC in ${some(old.length, "region")}, which could not be checked since`;
+  }
+  return phase === "failed" && time ? `; as of ${timestamp(time)} UTC` : "";
+}
 
 const PERSONAL = html`Names and e-mail addresses are found in <a
   href=${link("members")}>Members</a>, once they are shown there.`;
@@ -132,10 +151,14 @@ export function Coverage() {
   const before = outdated.length;
   const asBefore = before
     ? `; ${some(before, "account")} could not be checked everywhere, and ${be(before)} shown as before`
-    : "";
+    : oldWords([], coverage.phase, coverage.time);
   const exact = rows.length === 1 && part && rows[0];
   const words = exact
-    ? `${verdict(exact.account, exact.on, exact.gaps, exact.pending, exact.unknown)}${oldWords(exact.old)}.`
+    ? `${verdict(exact.account, exact.on, exact.gaps, exact.pending, exact.unknown)}${oldWords(
+        exact.old,
+        coverage.phase,
+        coverage.time,
+      )}.`
     : `${count(rows.length)} of ${some(all.length, "account")} shown.`;
   const key = `${find} ${state}`;
   if (told !== null && told !== key) announce(words);
@@ -173,7 +196,7 @@ export function Coverage() {
       label: region,
       short: true,
       value: (row) => [...STATES.keys()].indexOf(row.cells.get(region)?.State),
-      cell: (row) => html`<${Cell} cell=${row.cells.get(region)} failed=${coverage.phase === "failed"} />`,
+      cell: (row) => html`<${Cell} cell=${row.cells.get(region)} phase=${coverage.phase} time=${coverage.time} />`,
     })),
   ];
   return html`

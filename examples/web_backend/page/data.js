@@ -4,6 +4,7 @@ import { call, setLimits } from "./api.js";
 import { Dataset } from "./dataset.js";
 import { Overview } from "./overview.js";
 import { cellOf, graphOf, investigationRow, memberOf } from "./records.js";
+import { settingsOf } from "./replies.js";
 import { Retry } from "./retry.js";
 import { changed, recall, remember } from "./store.js";
 
@@ -21,20 +22,21 @@ export const settingsRetry = new Retry();
 let asking = false;
 
 // The problem stays until there is an answer, since this is repeated in the background.
-export async function loadSettings() {
+// `quiet`: what is known will do if there is none.
+export async function loadSettings({ quiet = false } = {}) {
   if (asking) return;
   asking = true;
   try {
-    Object.assign(settings, await call(`api/settings${personal.shown ? "?names=true" : ""}`), {
-      known: true,
-      problem: null,
-    });
+    const found = await call(`api/settings${personal.shown ? "?names=true" : ""}`, { read: settingsOf });
+    Object.assign(settings, found, { known: true, problem: null });
     setLimits(settings.Limits);
     settingsRetry.succeeded();
   } catch (error) {
     if (!error.problem) throw error;
-    settings.problem = error.problem;
-    settingsRetry.failed();
+    if (!quiet) {
+      settings.problem = error.problem;
+      settingsRetry.failed();
+    }
   } finally {
     asking = false;
   }

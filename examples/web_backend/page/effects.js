@@ -78,7 +78,12 @@ function activations(actions) {
   const which = doubts === found.length ? "" : ` ${count(doubts)} of them`;
   const only = doubts > 0 ? `,${which} only if AWS can verify the e-mail address this time` : "";
   const words = some(found.length, "membership becomes", "memberships become");
-  return found.length > 0 && `${words} active${only}: the data of each is billed by volume.`;
+  const accepts = found.some((one) => one.Kind === "accept");
+  const untried = accepts
+    ? " An invitation is accepted with a role in the account, which was not tried: where it does not let this server " +
+      "in, the membership stays invited."
+    : "";
+  return found.length > 0 && `${words} active${only}: the data of each is billed by volume.${untried}`;
 }
 
 // What cannot be taken back.

@@ -6,15 +6,16 @@ import { investigations } from "./data.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
 import { NOT_KNOWN, investigationOf, textOf } from "./records.js";
+import { indicatorsOf } from "./replies.js";
 import { pause } from "./retry.js";
-import { announce, changed } from "./store.js";
+import { announce, changed, once } from "./store.js";
 import { Badge, Button, Problem, some, timestamp } from "./ui.js";
 
 const POLL_INTERVAL = 1500; // milliseconds, while an investigation is running
 // Severity is what is looked for, so only it is coloured; CRITICAL and HIGH differ in form too.
 const SEVERITY_KINDS = { CRITICAL: "critical", HIGH: "bad", MEDIUM: "wait" };
 
-let one = null; // { path, ids, found, indicators, problem }
+let one = null; // { path, ids, found, indicators, problem, again }
 
 export function close() {
   one = null;
@@ -48,7 +49,7 @@ export const lower = (word) => (word ?? "").toLowerCase();
 async function read(mine) {
   try {
     for (;;) {
-      mine.found = investigationOf(await call(mine.path));
+      mine.found = await call(mine.path, { read: investigationOf });
       mine.problem = null;
       if (mine !== one) return;
       changed();
@@ -57,7 +58,7 @@ async function read(mine) {
       if (mine !== one) return;
     }
     const rows = [];
-    for await (const indicator of pages(`${mine.path}/indicators`, "Indicators")) {
+    for await (const indicator of pages(`${mine.path}/indicators`, "Indicators", indicatorsOf)) {
       rows.push({ ...indicator, place: rows.length });
     }
     if (mine !== one) return;
@@ -65,13 +66,14 @@ async function read(mine) {
     announce(`${lower(mine.found.Status)}, ${some(rows.length, "indicator")}`);
   } catch (error) {
     if (!error.problem) throw error;
-    mine.problem = error.problem;
+    Object.assign(mine, { problem: error.problem, again: () => read(mine) });
   }
   changed();
 }
 
 async function archive() {
   const mine = one;
+  const verb = mine.found.State === "ARCHIVED" ? "unarchived" : "archived";
   const state = mine.found.State === "ARCHIVED" ? "ACTIVE" : "ARCHIVED";
   try {
     await call(mine.path, { method: "PATCH", body: { State: state } });
@@ -82,7 +84,11 @@ async function archive() {
     mine.problem = null;
   } catch (error) {
     if (!error.problem) throw error;
-    mine.problem = error.problem;
+    const words = [error.problem.title, error.problem.detail].filter(Boolean).join(": ");
+    const title = error.problem.outcome_unknown ? `Whether it was ${verb} is not known` : `It was not ${verb}`;
+    const problem = { ...error.problem, title, detail: words, outcome_unknown: false };
+    // To do it twice is harmless.
+    Object.assign(mine, { problem, again: () => once(`archive ${mine.path}`, archive) });
   }
 }
 
@@ -136,7 +142,7 @@ export function Investigation() {
       }
       <a href=${link("investigations", [], address.query)}>Close</a>
     </div>
-    <${Problem} id="investigation-alert" problem=${problem} retry=${problem && (() => read(one))} />
+    <${Problem} id="investigation-alert" problem=${problem} retry=${problem && one.again} />
     ${
       facts &&
       html`<dl class="facts">${facts.map(([name, value]) => html`<dt key=${name}>${name}</dt><dd>${value}</dd>`)}</dl>`

@@ -8,6 +8,7 @@ import { doneInWords } from "./effects.js";
 import { listJobs, outcome } from "./jobs.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
+import { jobOf, jobRowsOf } from "./replies.js";
 import { Retry } from "./retry.js";
 import { inWords } from "./statuses.js";
 import { announce, changed } from "./store.js";
@@ -66,7 +67,7 @@ function open(mine) {
   mine.ended = false;
   if (document.visibilityState === "hidden") return;
   const update = (data) => {
-    mine.data = { ...mine.data, ...data };
+    mine.data = { ...mine.data, ...jobOf(data) };
     const { Done: done, Total: all } = mine.data;
     const quarter = all ? Math.floor((done / all) * 4) : 0;
     if (quarter > mine.announced) {
@@ -95,14 +96,14 @@ function open(mine) {
     progress: update,
     rows(rows) {
       // Problems first.
-      mine.rows = [...mine.rows, ...rows].sort((a, b) => Boolean(b.Problem) - Boolean(a.Problem));
+      mine.rows = [...mine.rows, ...jobRowsOf(rows)].sort((a, b) => Boolean(b.Problem) - Boolean(a.Problem));
       changed();
     },
     report: finish,
     stopped: finish,
     failed(data) {
       finish(data);
-      mine.problem = data.Error;
+      mine.problem = mine.data.Error;
     },
     disconnected() {
       if (!mine.follows) return;

@@ -1,8 +1,10 @@
 // The latest jobs, and the words for how a job goes.
 
 import { link } from "./address.js";
-import { Failure, MALFORMED, call } from "./api.js";
+import { call } from "./api.js";
 import { html } from "./parts/index.js";
+import { NOT_KNOWN } from "./records.js";
+import { jobsOf } from "./replies.js";
 import { Retry } from "./retry.js";
 import { changed } from "./store.js";
 import { Badge, Problem, count, timestamp } from "./ui.js";
@@ -16,9 +18,10 @@ export const jobsRetry = new Retry();
 
 // The word and the kind for how it goes: what has failed is never "done" alone.
 export function outcome({ State, Failed = 0, Changed = 0, Total, Ok, Regions = [] }) {
+  const word = WORDS[State] ?? (State || NOT_KNOWN);
   const bad = Failed > 0 || Ok === false || Regions.some((region) => region.Problem);
   if (State !== "done" || !bad) {
-    return [Failed ? `${WORDS[State]}, ${count(Failed)} failed` : WORDS[State], Failed ? "bad" : KINDS[State]];
+    return [Failed ? `${word}, ${count(Failed)} failed` : word, Failed ? "bad" : KINDS[State]];
   }
   if (Total && Failed >= Total) {
     // An invitation that was sent, for instance, cannot be taken back.
@@ -30,9 +33,7 @@ export function outcome({ State, Failed = 0, Changed = 0, Total, Ok, Regions = [
 
 export async function listJobs() {
   try {
-    const answer = await call("api/onboarding/jobs");
-    if (!Array.isArray(answer?.Jobs)) throw new Failure(MALFORMED);
-    jobs = answer.Jobs;
+    jobs = await call("api/onboarding/jobs", { read: jobsOf });
     trouble = null;
     jobsRetry.succeeded();
   } catch (error) {

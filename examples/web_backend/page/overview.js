@@ -3,7 +3,8 @@
 // survey.
 
 import { follow } from "./api.js";
-import { Dataset } from "./dataset.js";
+import { Dataset, allOldSince } from "./dataset.js";
+import { surveyOf, targetOf } from "./replies.js";
 import { isSeen } from "./retry.js";
 import { changed } from "./store.js";
 
@@ -24,14 +25,14 @@ export class Overview extends Dataset {
     if (!isSeen()) return this.pause();
     this.unfollow = follow(this.address(fresh), {
       begin: (data) => {
-        this.survey = data;
+        this.survey = surveyOf(data);
         this.surveyId = data.SurveyId;
         this.answered = true;
         this.progress = { Done: 0, Total: data.Total };
         changed();
       },
       target: (target) => {
-        this.put(target);
+        this.put(targetOf(target));
         this.progress.Done += 1;
         changed();
       },
@@ -61,6 +62,8 @@ export class Overview extends Dataset {
     for (const [name, target] of this.shown) if (target.survey !== this.surveyId) this.shown.delete(name);
     this.list = null;
     this.succeed(this.survey.StartedTime);
+    const known = this.rows.filter((one) => one.Counts);
+    this.oldSince = allOldSince(known.map((one) => ({ stale: this.isOld(one) ? one.time : null })));
     this.whenReady();
   }
 

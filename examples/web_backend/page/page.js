@@ -44,6 +44,8 @@ function arrive() {
   if (address.view !== entered) {
     VIEWS.get(entered)?.[0].leave?.();
     broken = null;
+    // The server may have been started again with other regions and accounts.
+    if (settings.known) loadSettings({ quiet: true });
   }
   entered = address.view;
   if (notice?.href === location.hash) notify(null);

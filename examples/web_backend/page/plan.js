@@ -9,6 +9,7 @@ import { administratorOf, asSent, form, linesOf, regionsOf, whenEdited } from ".
 import { listJobs } from "./jobs.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
+import { planOf, startedJobOf } from "./replies.js";
 import { inWords } from "./statuses.js";
 import { announce, changed, draw, focusOn, notify, recall, remember } from "./store.js";
 import { Button, Problem, count, inWordsOf, some, timestamp } from "./ui.js";
@@ -43,7 +44,7 @@ export async function makePlan() {
   making = { control: new AbortController(), began: performance.now() };
   const { signal } = making.control;
   try {
-    take(await call("api/onboarding/plans", { method: "POST", body, limit: "Plan", signal }), sent.form);
+    take(await call("api/onboarding/plans", { method: "POST", body, limit: "Plan", signal, read: planOf }), sent.form);
   } catch (error) {
     if (signal.aborted) return;
     if (!error.problem) throw error;
@@ -84,8 +85,11 @@ function take(answer, sent) {
 async function readPlan(id) {
   const { id: known, form: sent } = recall("plan", { id: null, form: null });
   try {
-    const answer = await call(path`api/onboarding/plans/${id}`);
-    if (address.query.plan === id) take(answer, known === id ? sent : null);
+    const answer = await call(path`api/onboarding/plans/${id}`, { read: planOf });
+    if (address.query.plan === id) {
+      problems.plan = null;
+      take(answer, known === id ? sent : null);
+    }
   } catch (error) {
     if (!error.problem) throw error;
     if (error.problem.status === 404) {
@@ -108,7 +112,7 @@ async function applyPlan() {
   const body = { PlanId: plan.PlanId, AdministratorId: plan.AdministratorId };
   if (plan.AccountIds) body.AccountIds = plan.AccountIds;
   try {
-    const started = await call("api/onboarding/jobs", { method: "POST", body });
+    const started = await call("api/onboarding/jobs", { method: "POST", body, read: startedJobOf });
     outdate();
     if (plan === applied) plan = null;
     const bad = (applied.Lines ?? []).map((one) => one.Line);

@@ -4,6 +4,7 @@ import { go, link, placeNow } from "./address.js";
 import { call, path } from "./api.js";
 import { investigations, settings } from "./data.js";
 import { html } from "./parts/index.js";
+import { startedOf } from "./replies.js";
 import { changed, isBusy, notify, once, recall, remember } from "./store.js";
 import { Field, Problem, Select, inWordsOf, submit, timestamp } from "./ui.js";
 
@@ -16,13 +17,15 @@ const form = recall("start", {
   from: minutes(Date.now() - 24 * HOUR),
   to: minutes(Date.now()),
   sent: null, // the latest order whose outcome is not known to be good, with its token
+  doubt: null, // the problem of that order, if it is not known whether it was carried out
 });
 const LABELS = new Map([
   ["EntityArn", "ARN of the user or role"],
   ["ScopeStartTime", "From (UTC)"],
   ["ScopeEndTime", "To (UTC)"],
 ]);
-let startProblem = null; // with the order that it is about
+// With the order that it is about. A doubt survives a reload.
+let startProblem = form.doubt && about(form.sent, form.doubt);
 
 function edit(changes) {
   Object.assign(form, changes);
@@ -48,7 +51,7 @@ function orderOf() {
 async function startInvestigation(order) {
   const { account, region, entity, from, to, token } = order;
   startProblem = null;
-  form.sent = order;
+  Object.assign(form, { sent: order, doubt: null });
   remember("start", form);
   const place = placeNow();
   try {
@@ -56,10 +59,11 @@ async function startInvestigation(order) {
     const { InvestigationId: id } = await call(path`api/accounts/${account}/regions/${region}/investigations`, {
       method: "POST",
       body,
+      read: startedOf,
     });
     // What was typed meanwhile stays.
     const isUnchanged = orderOf() === order;
-    form.sent = null;
+    Object.assign(form, { sent: null, doubt: null });
     edit(isUnchanged ? { entity: "" } : {});
     investigations.load({ fresh: true });
     if (placeNow() === place) go("investigations", [account, region, id]);
@@ -72,13 +76,17 @@ async function startInvestigation(order) {
     }
   } catch (error) {
     if (!error.problem) throw error;
-    startProblem = { ...inWordsOf(LABELS, error.problem), order };
-    // The form may be another one by the time that this is read.
-    const scope = `${timestamp(from)} to ${timestamp(to)} UTC`;
-    if (startProblem.outcome_unknown) {
-      startProblem.title = `Starting ${entity} in ${region} of ${account}, ${scope}: ${startProblem.title}`;
-    }
+    startProblem = about(order, inWordsOf(LABELS, error.problem));
+    edit({ doubt: error.problem.outcome_unknown ? error.problem : null });
   }
+}
+
+// The form may be another one by the time that a doubt is read.
+function about(order, problem) {
+  if (!problem.outcome_unknown) return { ...problem, order };
+  const scope = `${timestamp(order.from)} to ${timestamp(order.to)} UTC`;
+  const title = `Starting ${order.entity} in ${order.region} of ${order.account}, ${scope}: ${problem.title}`;
+  return { ...problem, title, order };
 }
 
 // The server answers the same token for ever as it has done once.

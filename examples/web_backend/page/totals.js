@@ -19,7 +19,8 @@ export function totalsOf() {
     const one = totals.get(target.Region);
     one.pending -= 1;
     if (target.Error) one.failed += 1;
-    else if (target.GraphArn === null) one.empty += 1;
+    // Of one that failed, what was known before is kept; otherwise this is undefined.
+    if (target.GraphArn === null) one.empty += 1;
     if (target.Counts) {
       add(one.counts, target.Counts);
       one.answered += 1;

@@ -1,7 +1,7 @@
 // What the views are built of. Everything is text: nothing from the server becomes markup.
 
 import { adjust } from "./address.js";
-import { sourceOf } from "./data.js";
+import { loadSettings, sourceOf } from "./data.js";
 import { download, problemOfFile, secondsOfFile } from "./download.js";
 import { html } from "./parts/index.js";
 import { textOf } from "./records.js";
@@ -89,9 +89,16 @@ export function Freshness({ id, of }) {
   return html`<p id=${id} class=${isLate ? "freshness late" : "freshness"}>${words.join(", ")}</p>`;
 }
 
-export const RefreshButton = ({ id, busy, run }) =>
-  html`<button type="button" id=${id} aria-disabled=${busy ? "true" : null}
-    onClick=${() => busy || run()}>${busy ? "Refreshing" : "Refresh"}</button>`;
+// Also of the settings: the server may have been started again with other regions and accounts.
+export function RefreshButton({ id, busy, run }) {
+  const refresh = () => {
+    if (busy) return;
+    loadSettings({ quiet: true });
+    run();
+  };
+  return html`<button type="button" id=${id} aria-disabled=${busy ? "true" : null}
+    onClick=${refresh}>${busy ? "Refreshing" : "Refresh"}</button>`;
+}
 
 export function Field({ id, label, hint, children }) {
   return html`<p class="field"><label

@@ -299,7 +299,10 @@ async def test_expired_keys_are_named_as_such(backend: Backend, sim: DetectiveSi
     *_, report, _ = found = await backend.events(f"{JOBS}/{job['JobId']}/events")
     assert {row["Problem"] for row in rows_of(found)} == {words}
     assert {region["Problem"] for region in report.data["Regions"]} <= {None, words}
-    assert {problem["Problem"] for problem in (await make_plan(backend))["Problems"]} == {words}
+    plan = await make_plan(backend)
+    assert {problem["Problem"] for problem in plan["Problems"]} == {words}
+    assert words in plan["Text"]
+    assert "security token" not in plan["Text"]
 
 
 async def test_an_unexpected_error_in_a_job(

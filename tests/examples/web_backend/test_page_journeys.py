@@ -523,11 +523,13 @@ async def test_many_clicks_apply_once(url: str, page: Page, api: PageApi) -> Non
 
 
 async def test_what_was_applied_leaves_the_form(url: str, page: Page, api: PageApi) -> None:
-    """The lines that were skipped stay, to be corrected; the button has said so."""
+    """The lines that were skipped stay, to be corrected, with their regions; the button has said so."""
     api.answers["POST onboarding/plans"] = value(plan(Lines=[{"Line": 2, "Problem": "no id"}]), 201)
     api.answers["POST onboarding/jobs"] = value(job(), 202)
     api.answers[f"onboarding/jobs/{JOB_ID}/events"] = job_events(("report", job()))
     await fill_plan(page, url, f"{ACCOUNT},root@example.com\n12345,b@example.com\n")
+    await page.get_by_label(REGIONS[1]).uncheck()
+    await page.get_by_role("button", name="Show the plan").click()
     apply = page.locator("#plan-apply")
     await expect(apply).to_have_text(f"Apply to administrator {ADMINISTRATORS[0]}, without the invalid line")
     await page.locator("summary", has_text="Each action").click()
@@ -535,6 +537,8 @@ async def test_what_was_applied_leaves_the_form(url: str, page: Page, api: PageA
     await apply.click()
     await expect(page.locator("#job-status")).to_contain_text("Done")
     await expect(page.get_by_label("Accounts, one per line")).to_have_value("12345,b@example.com")
+    # In the regions that were chosen for them.
+    await expect(page.get_by_label(REGIONS[1])).not_to_be_checked()
 
 
 @pytest.mark.parametrize("code", ["NotFound", "PlanSuperseded"])

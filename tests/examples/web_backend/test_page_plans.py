@@ -122,6 +122,8 @@ async def test_what_may_not_become_active_is_not_promised(
     sent += [{**action("reinvite", account), "Reason": "address differs"} for account in ACCOUNTS[again:3]]
     await show(page, url, api, Actions=[*sent, *(action("accept", account) for account in ACCOUNTS[:3])])
     await expect(page.locator("#plan")).to_contain_text(words)
+    # Whether the role in an account may be assumed is only known once it is.
+    await expect(page.locator("#plan")).to_contain_text("with a role in the account, which was not tried")
 
 
 async def test_an_invalid_line_is_quoted(url: str, page: Page, api: PageApi) -> None:

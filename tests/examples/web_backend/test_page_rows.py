@@ -15,9 +15,12 @@ from support.page_api import (
     TIME,
     PageApi,
     cell,
+    events,
     investigation,
     member,
     ndjson,
+    problem,
+    target,
     value,
 )
 
@@ -118,6 +121,75 @@ async def test_what_could_not_be_read_again_is_dated(
     await page.locator(f"#{name}-refresh").click()
     await expect(freshness).to_have_text("As of 2026-11-26 11:30 UTC")
     await expect(page.locator(f"#{name}-table .old")).to_have_count(1)
+
+
+async def test_a_fleet_that_cannot_be_read_again_is_dated(url: str, page: Page, api: PageApi) -> None:
+    """Its heading, and each number that stays: those of graphs that are missing, too."""
+    account, other = ADMINISTRATORS
+    api.answers["fleet/overview"] = events(
+        [
+            target(account, REGIONS[0], counts={"VERIFICATION_FAILED": 2}),
+            target(account, REGIONS[1], graph=False),
+            target(other, REGIONS[0], counts={"ENABLED": 1}),
+            target(other, REGIONS[1], graph=False),
+        ]
+    )
+    await page.goto(url)
+    await expect(page.locator("#attention .groups li")).to_have_count(2)
+    await expect(page.locator("main .old")).to_have_count(0)
+    failure = {"Outcome": "failed", "Cause": "ExpiredToken", "title": "Expired", "detail": ""}
+    api.answers["fleet/overview"] = events(
+        [target(one, region, error=failure) for one in ADMINISTRATORS for region in REGIONS],
+        survey="b" * 16,
+        started=LATER,
+    )
+    await page.locator("#fleet-refresh").click()
+    await expect(page.locator("#fleet-freshness.late")).to_have_text(
+        "Could not be refreshed, shown: as of 2026-11-26 10:00 UTC"
+    )
+    await expect(page.locator("#fleet-count")).to_have_text("4 of 4 done, 4 failed")
+    groups = page.locator("#attention .groups").first.locator("li")
+    for words in ("2 memberships as of 2026-11-26 10:00", "2 accounts and regions as of 2026-11-26 10:00"):
+        await expect(groups.filter(has_text=words).locator(".old")).to_have_count(1)
+    await expect(page.locator("#chart text.old")).to_have_text(["3", "0"])
+    await expect(page.locator("#regions tfoot .old")).to_have_count(7)
+
+
+async def test_a_refresh_that_is_refused_dates_the_coverage(url: str, page: Page, api: PageApi) -> None:
+    """Each cell, and what is said of them all, in the matrix and on the page of an account."""
+    account = "444455556666"
+    cells = [cell(account, REGIONS[0], "on"), cell(account, REGIONS[1], "off", "invited")]
+    found = {"AccountId": account, "Complete": True, "CoverageAsOf": TIME, "MembershipsAsOf": TIME, "Memberships": []}
+    api.answers |= {"coverage": ndjson(cells), f"accounts/{account}": value({**found, "Coverage": cells})}
+    for view, name, words in (
+        ("coverage", "coverage", "#coverage-summary"),
+        (f"account/{account}", "account", "#account-verdict"),
+    ):
+        await page.goto(f"{url}/#{view}")
+        old = page.locator("main .cell.old")
+        await expect(page.locator(words)).not_to_contain_text("as of")
+        await expect(old).to_have_count(0)
+        api.answers["coverage" if name == "coverage" else f"accounts/{account}"] = problem(500, "Internal Server Error")
+        offer = page.get_by_role("link", name="Onboard this account")
+        await expect(offer).to_have_count(1 if name == "account" else 0)
+        await page.locator(f"#{name}-refresh").click()
+        await expect(old).to_have_count(2)
+        # What is not known now is nothing to be acted on.
+        await expect(offer).to_have_count(0)
+        await expect(old.first).to_have_attribute("title", "as of 2026-11-26 10:00 UTC")
+        await expect(page.locator(words)).to_contain_text("; as of 2026-11-26 10:00 UTC.")
+
+
+async def test_an_account_says_what_prevented_a_look(url: str, page: Page, api: PageApi) -> None:
+    """In the words of the matrix: that it could not look is no reason."""
+    account = "444455556666"
+    cells = [{**cell(account, REGIONS[0], "failed", "could not look"), "Cause": "ExpiredToken"}]
+    found = {"AccountId": account, "Complete": True, "CoverageAsOf": TIME, "Memberships": [], "Coverage": cells}
+    api.answers[f"accounts/{account}"] = value(found)
+    await page.goto(f"{url}/#account/{account}")
+    row = page.locator("#account-coverage tbody tr").filter(has_text=REGIONS[0])
+    await expect(row).to_contain_text("ExpiredToken")
+    await expect(row).not_to_contain_text("could not look")
 
 
 def odd_lines(kind: str) -> list[tuple[dict[str, Any], str, Any]]:
