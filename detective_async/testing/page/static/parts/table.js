@@ -147,7 +147,7 @@ export class Table extends Component {
     this.resized.observe(this.box.current);
     // What is above the table may become higher or lower.
     this.resized.observe(document.body);
-    window.addEventListener("keydown", this.toTop);
+    window.addEventListener("keydown", this.toEnds);
   }
 
   componentDidUpdate() {
@@ -158,7 +158,7 @@ export class Table extends Component {
   componentWillUnmount() {
     this.unmount();
     this.resized.disconnect();
-    window.removeEventListener("keydown", this.toTop);
+    window.removeEventListener("keydown", this.toEnds);
     this.phone.removeEventListener("change", this.attach);
     this.print.removeEventListener("change", this.toPrint);
     window.removeEventListener("beforeprint", this.beforePrint);
@@ -279,11 +279,12 @@ export class Table extends Component {
     this.approach(() => this.end.current.scrollIntoView({ block: "center" }));
   };
 
-  // The browser's own way to the top is an animation, whose aim each correction moves.
-  toTop = ({ key, target }) => {
-    if (key !== "Home" || this.rows.length <= this.few() || target.matches("input, select, textarea")) return;
-    const scroller = this.phone.matches ? window : this.box.current;
-    if (scroller === window || scroller.contains(target)) this.approach(() => scroller.scrollTo({ top: 0 }));
+  // The browser's own way there is an animation, whose aim each correction moves.
+  toEnds = ({ key, target }) => {
+    if (!["Home", "End"].includes(key) || target.matches("input, select, textarea")) return;
+    const scroller = this.phone.matches ? document.documentElement : this.box.current;
+    if (this.rows.length <= this.few() || !scroller.contains(target)) return;
+    this.approach(() => scroller.scrollTo({ top: key === "Home" ? 0 : scroller.scrollHeight }));
   };
 
   // Said where not all rows are in the document: the browser's own search finds only those. On a phone, what follows
