@@ -7,7 +7,7 @@ import { html } from "./parts/index.js";
 import { failureOf } from "./records.js";
 import { inWords } from "./statuses.js";
 import { changed, focusOn } from "./store.js";
-import { failed, sumOf } from "./totals.js";
+import { dimmed, failed, sumOf } from "./totals.js";
 import { Badge, some } from "./ui.js";
 
 function showEmpty() {
@@ -30,13 +30,16 @@ export function Attention({ totals }) {
     <ul class="groups">
       ${statuses.map(
         (status) => html`<li key=${status} class="group"><p><${Badge}
-          kind="bad">${inWords(status)}<//> ${some(counts[status], "membership")}</p>
+          kind="bad">${inWords(status)}<//> ${dimmed(some(counts[status], "membership"), sum.stale)}</p>
         <a href=${link("members", [], { status, sort: "since" })}>Show which, and since when</a></li>`,
       )}
       ${
         empty > 0 &&
         html`<li key="empty"
-          class="group"><p><${Badge}>No graph<//> ${some(empty, "account and region", "accounts and regions")}</p>
+          class="group"><p><${Badge}>No graph<//> ${dimmed(
+            some(empty, "account and region", "accounts and regions"),
+            sum.stale,
+          )}</p>
         <button type="button" onClick=${showEmpty}>Show which</button></li>`
       }
     </ul>

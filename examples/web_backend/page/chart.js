@@ -16,17 +16,18 @@ export const Legend = ({ statuses }) => html`<div class="legend" aria-hidden="tr
 // Where nothing has answered, there is no number: none is not 0.
 export const noNumber = ({ failed, pending }) => (failed && !pending ? "failed" : "not yet");
 
-// `totals`: region -> `{ counts, answered, failed, pending }`.
+// `totals`: region -> `{ counts, answered, failed, pending, stale }`.
 export function Chart({ totals }) {
   const most = Math.max(1, ...[...totals.values()].map((one) => total(one.counts)));
   return html`<svg id="chart" role="img" aria-labelledby="chart-title" aria-describedby="chart-text"
     height=${totals.size * ROW}>
     ${[...totals].map(([region, one], index) => {
-      const { counts, answered } = one;
+      const { counts, answered, stale } = one;
       let before = 0;
       return html`<g key=${region} data-region=${region} transform=${`translate(0 ${index * ROW})`}>
         <text x="0" y=${LABEL - 5}>${region}</text>
-        <text text-anchor="end" x="100%" y=${LABEL - 5}>${answered ? count(total(counts)) : noNumber(one)}</text>
+        <text class=${stale ? "old" : ""} text-anchor="end" x="100%"
+          y=${LABEL - 5}>${answered ? count(total(counts)) : noNumber(one)}</text>
         <rect class="background" y=${LABEL} width="100%" height=${BAR} rx="3" />
         ${ALL.map(([status, word]) => {
           const start = before;

@@ -46,18 +46,20 @@ function progressWords() {
 
 export function Fleet() {
   const totals = totalsOf();
-  const asOf = fleet.survey && timestamp(fleet.survey.StartedTime);
+  // What the latest survey could not read is not of its time.
+  const isOld = fleet.phase === "ready" && fleet.oldSince !== null;
+  const asOf = fleet.survey && !isOld ? `, as of ${timestamp(fleet.survey.StartedTime)} UTC` : "";
   say(totals);
   return html`
     <section aria-labelledby="fleet-title" id="fleet">
       <div class="bar">
         <h2 id="fleet-title">Fleet</h2>
-        <p id="fleet-count">${asOf ? `${progressWords()}, as of ${asOf} UTC` : "Not answered yet"}</p>
+        <p id="fleet-count">${fleet.survey ? `${progressWords()}${asOf}` : "Not answered yet"}</p>
         <progress id="fleet-progress" aria-label="Accounts and regions that are done" max=${fleet.progress?.Total || 1}
           value=${fleet.progress?.Done ?? 0}></progress>
         <${RefreshButton} id="fleet-refresh" busy=${fleet.loading} run=${() => fleet.load({ fresh: true })} />
       </div>
-      ${fleet.phase !== "ready" && html`<${Freshness} id="fleet-freshness" of=${fleet} />`}
+      ${(isOld || fleet.phase !== "ready") && html`<${Freshness} id="fleet-freshness" of=${fleet} />`}
       <${Problem} id="fleet-alert" problem=${fleet.problem}
         retry=${fleet.phase === "failed" ? () => fleet.load() : null} />
     </section>

@@ -3,7 +3,7 @@
 // survey.
 
 import { follow } from "./api.js";
-import { Dataset } from "./dataset.js";
+import { Dataset, allOldSince } from "./dataset.js";
 import { isSeen } from "./retry.js";
 import { changed } from "./store.js";
 
@@ -60,6 +60,8 @@ export class Overview extends Dataset {
   finish() {
     for (const [name, target] of this.shown) if (target.survey !== this.surveyId) this.shown.delete(name);
     this.list = null;
+    const known = this.rows.filter(({ time }) => time);
+    this.oldSince = allOldSince(known.map(({ Error, time }) => ({ stale: Error ? time : null })));
     this.succeed(this.survey.StartedTime);
     this.whenReady();
   }

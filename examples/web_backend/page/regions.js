@@ -16,7 +16,7 @@ export function Regions({ totals }) {
     { key: "region", label: "Region", value: (one) => one.region },
     ...shownStatuses(totals).map(([status, word]) => column(status, word, (one) => number(one, one.counts[status]))),
     column("all", "Memberships", (one) => number(one, total(one.counts))),
-    column("empty", "No graph", (one) => one.empty > 0 && html`<${Badge}>${count(one.empty)}<//>`),
+    column("empty", "No graph", (one) => one.empty > 0 && dimmed(html`<${Badge}>${count(one.empty)}<//>`, one.stale)),
     column("failed", "Failed", (one) => one.failed > 0 && html`<${Badge} kind="bad">${count(one.failed)}<//>`),
     column(
       "pending",
