@@ -70,6 +70,34 @@ async def test_the_members_of_an_administrator_are_listed(url: str, page: Page, 
     await expect(page.locator("#members-shown")).to_have_text("3 of 3 memberships, 3 accounts")
 
 
+async def test_an_administrator_that_is_none_has_no_members(url: str, page: Page, api: PageApi) -> None:
+    """Of an address with one that was removed, all members would pass for its own; an id with dashes is one."""
+    own = ADMINISTRATORS[0]
+    api.answers["fleet/members"] = ndjson([member(one, REGIONS[0], 300000000001) for one in ADMINISTRATORS])
+    await page.goto(f"{url}/#members?administrator=999999999999")
+    await expect(page.locator("#members-shown")).to_have_text("There is no administrator 999999999999 here.")
+    await expect(page.get_by_label("Administrator")).to_have_value("999999999999")
+    await expect(page.locator("#members-table tbody tr")).to_have_count(0)
+    await expect(page.locator("#members .exports")).to_contain_text("nothing to export")
+    await page.goto(f"{url}/#members?administrator={own[:4]}-{own[4:8]}-{own[8:]}")
+    await expect(page.locator("#members-shown")).to_have_text("1 of 2 memberships, 1 account")
+    await expect(page.get_by_label("Administrator")).to_have_value(own)
+
+
+async def test_an_administrator_that_could_not_be_read_has_no_number(url: str, page: Page, api: PageApi) -> None:
+    """Its members are not known, which is not 0; in a region where it answered, there are none."""
+    own, other = ADMINISTRATORS
+    failure = {"Outcome": "failed", "Cause": "AccessDenied", "title": "Denied", "detail": ""}
+    lines = [member(own, REGIONS[0], 300000000001), {"AccountId": other, "Region": REGIONS[0], "Failure": failure}]
+    api.answers["fleet/members"] = ndjson(lines)
+    await page.goto(f"{url}/#members?administrator={other}")
+    await expect(page.locator("#members-shown")).to_have_text(f"Not known: administrator {other} could not be read.")
+    await page.locator("#members-region").select_option(REGIONS[1])
+    await expect(page.locator("#members-shown")).to_have_text("0 of 1 membership, 0 accounts")
+    await page.locator("#members-region").select_option(REGIONS[0])
+    await expect(page.locator("#announcement")).to_have_text(f"Not known: administrator {other} could not be read.")
+
+
 async def test_a_table_without_filters_names_those_that_are_for_it(url: str, page: Page, api: PageApi) -> None:
     """The graphs have none of their own: the filters of the members are for them, too."""
     accounts = [f"{200000000001 + n}" for n in range(100)]
