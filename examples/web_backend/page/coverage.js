@@ -13,10 +13,13 @@ export const show = () => coverage.enter();
 export const leave = () => coverage.leave();
 export const tryAgain = () => coverage.tryAgain();
 
+// Why a cell is as it is: what failed says more than that it did.
+export const reasonOf = (cell) => (cell?.State === "failed" ? (cell.Cause ?? cell.Reason) : cell?.Reason);
+
 // The sign, the word and the reason of one cell; no cell was not asked yet.
 export function Cell({ cell, failed = false, plain = false }) {
   const [sign, word, kind] = STATES.get(cell?.State ?? (failed ? "failed" : "not asked")) ?? ["?", cell.State, "plain"];
-  const reason = cell?.State === "failed" ? (cell.Cause ?? cell.Reason) : cell?.Reason;
+  const reason = reasonOf(cell);
   return html`<span class=${cell?.stale ? "cell old" : "cell"}
     title=${cell?.stale ? `as of ${timestamp(cell.stale)} UTC` : null}>
     <span class="badge" data-kind=${kind}><span aria-hidden="true">${sign} </span>${word}</span>
@@ -146,7 +149,7 @@ export function Coverage() {
     state: ["off", "unseen", "failed"].includes(state) ? state : "",
   };
   const allCells = `all cells${exported.account || exported.state ? " of this filter" : ""}`;
-  const isExact = !state && exported.account === part;
+  const isShown = part && !state && exported.account === part;
   const columns = [
     {
       key: "account",
@@ -231,7 +234,7 @@ export function Coverage() {
         rowKey=${(row) => row.account} view=${key}
         columns=${columns} sort=${sortOf("-gaps", columns)} onSort=${adjustSort} />
       <${Exports} kind="coverage" failed=${coverage.failures.length}
-        query=${exported}>${isExact ? "this" : allCells}<//>
+        query=${exported}>${isShown ? "these" : allCells}<//>
     </section>
   `;
 }

@@ -771,6 +771,12 @@ async def test_a_keyboard_skips_a_table(url: str, page: Page, api: PageApi) -> N
     await tab_to(page, skip)
     assert await skip.evaluate("button => button.parentElement.offsetHeight") > 20
     await page.keyboard.press("Enter")
+    # What has the focus is between the table and the text that follows, and on none of its words.
+    await expect(page.locator(":focus")).to_have_attribute("tabindex", "-1")
+    bottom = await page.locator(":focus").evaluate("node => node.getBoundingClientRect().bottom")
+    following = await page.locator("#investigations .exports").first.bounding_box()
+    assert following is not None
+    assert bottom <= following["y"]
     await page.keyboard.press("Tab")
     await expect(page.locator("#investigations .exports :is(a, input)").first).to_be_focused()
     await expect(page.locator(":focus")).to_be_in_viewport()

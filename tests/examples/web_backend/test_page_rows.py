@@ -148,6 +148,18 @@ async def test_what_could_not_be_read_again_is_dated(
     await expect(page.locator(f"#{name}-table .old")).to_have_count(1)
 
 
+async def test_a_file_of_coverage_says_what_it_has(url: str, page: Page, api: PageApi) -> None:
+    """All cells without a filter, those of the accounts that are shown, or what of the filter a file can have."""
+    api.answers["coverage"] = ndjson([cell(f"{300000000001 + n}", REGIONS[0], "on") for n in range(30)])
+    await page.goto(f"{url}/#coverage")
+    exports = page.locator("#matrix .exports")
+    await expect(exports).to_contain_text("Export all cells, by account and region")
+    await page.locator("#coverage-find").fill("00001")
+    await expect(exports).to_contain_text("Export these, by account and region")
+    await page.locator("#coverage-state").select_option("gaps")
+    await expect(exports).to_contain_text("Export all cells of this filter, by account and region")
+
+
 def odd_lines(kind: str) -> list[tuple[dict[str, Any], str, Any]]:
     """Return lines of which each has one odd value, with that member and value; each line has a region of its own."""
     make: dict[str, Any] = {

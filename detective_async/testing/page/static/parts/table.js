@@ -330,6 +330,6 @@ export class Table extends Component {
           onFocusIn=${this.hold} onFocusOut=${() => setTimeout(this.release)}>${content}</tbody>
         ${foot && html`<tfoot role="rowgroup">${this.row(foot, this.rows.length)}</tfoot>`}
       </table>
-    </div><span ref=${this.end} tabindex="-1"></span>`;
+    </div><div ref=${this.end} tabindex="-1"></div>`;
   }
 }
