@@ -148,6 +148,21 @@ async def test_what_could_not_be_read_again_is_dated(
     await expect(page.locator(f"#{name}-table .old")).to_have_count(1)
 
 
+async def test_an_investigation_is_named_though_it_cannot_be_read(url: str, page: Page, api: PageApi) -> None:
+    """What the list has of it is said, with its time; the code of the error is said once."""
+    words = {"title": "ExpiredToken", "code": "ExpiredToken", "detail": "Renew them.", "request_id": "r-1"}
+    path = f"accounts/{ADMINISTRATORS[0]}/regions/{REGIONS[0]}/investigations/{1:021}"
+    api.answers[path] = value({**words, "status": 502}, 502)
+    await page.goto(f"{url}/#investigations")
+    await page.get_by_role("link", name="role/R1").click()
+    await expect(page.locator("#investigation-alert p")).to_have_text(["ExpiredToken: Renew them.", "request id r-1"])
+    await expect(page.locator("#investigation-title")).to_have_text(f"Investigation of {ADMINISTRATORS[0]}:role/R1")
+    facts = page.locator("#one .facts")
+    await expect(facts.locator("dt")).to_have_text(["Severity", "State", "Started", "Entity", "Id", "As of"])
+    await expect(facts.locator("dd").first).to_contain_text("CRITICAL")
+    await expect(facts.locator("dd").last).to_have_text("2026-11-26 10:00 UTC")
+
+
 async def test_a_file_of_coverage_says_what_it_has(url: str, page: Page, api: PageApi) -> None:
     """All cells without a filter, those of the accounts that are shown, or what of the filter a file can have."""
     api.answers["coverage"] = ndjson([cell(f"{300000000001 + n}", REGIONS[0], "on") for n in range(30)])
