@@ -2,8 +2,8 @@
 
 import { address, link } from "./address.js";
 import { Failure, MALFORMED, call, path } from "./api.js";
-import { Cell, oldWords, verdict } from "./coverage.js";
-import { accounts, askAgain, nameOf, personal, settings } from "./data.js";
+import { Cell, oldWords, reasonOf, verdict } from "./coverage.js";
+import { accounts, askAgain, coverage, members, nameOf, personal, settings } from "./data.js";
 import { allOldSince } from "./dataset.js";
 import { Failures, OtherFailures } from "./failures.js";
 import { memberColumns, memberKey } from "./members.js";
@@ -63,7 +63,7 @@ async function load(id, { fresh = false, quiet = false } = {}) {
   const left = () => signal.aborted || id !== wanted;
   phase = "loading";
   if (fresh) accounts.outdated = false;
-  if (!quiet) problem = null;
+  if (!quiet) problem = progress = null;
   began = performance.now();
   changed();
   try {
@@ -80,8 +80,8 @@ async function load(id, { fresh = false, quiet = false } = {}) {
         Failures: (answer.Failures ?? []).map((one) => failureOf(one.Failure ? one : { ...one, Failure: one })),
       };
       // What is known stays until all of it can be replaced; what could not be checked since is old, as in the matrix.
-      if (!known?.Complete) known = found;
-      else if (found.Complete) known = { ...found, ...kept(found, known) };
+      const before = known?.Complete ? known : elsewhere(id);
+      if (!known?.Complete || found.Complete) known = { ...found, ...kept(found, before) };
       progress = found;
       problem = null;
       changed();
@@ -103,6 +103,16 @@ async function load(id, { fresh = false, quiet = false } = {}) {
 
 // An answer of another shape would be asked for again without end, since it is never complete.
 const isWhole = (found) => Array.isArray(found?.Coverage) && Array.isArray(found.Memberships);
+
+// What the views of all accounts still have of it.
+const elsewhere = (id) => ({
+  Coverage: ofAccount(id, coverage),
+  CoverageAsOf: coverage.time,
+  Memberships: ofAccount(id, members),
+  MembershipsAsOf: members.time,
+});
+
+const ofAccount = (id, { rows, time }) => (time === null ? [] : rows.filter((one) => one.AccountId === id));
 
 // What could not be read again, with the time of when it was.
 const kept = (found, before) => ({
@@ -177,8 +187,7 @@ export function Account() {
       key: "reason",
       label: "Reason",
       wide: true,
-      value: (one) =>
-        reasons.get(one) ?? withDoubt(cells.get(one)?.Reason ?? cells.get(one)?.Cause ?? "", cells.get(one)),
+      value: (one) => reasons.get(one) ?? withDoubt(reasonOf(cells.get(one)) ?? "", cells.get(one)),
     },
     { key: "since", label: "Since (UTC)", value: (one) => timestamp(cells.get(one)?.Since) },
     {

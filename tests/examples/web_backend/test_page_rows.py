@@ -18,6 +18,7 @@ from support.page_api import (
     investigation,
     member,
     ndjson,
+    silence,
     value,
 )
 
@@ -146,6 +147,54 @@ async def test_what_could_not_be_read_again_is_dated(
     await page.locator(f"#{name}-refresh").click()
     await expect(freshness).to_have_text("As of 2026-11-26 11:30 UTC")
     await expect(page.locator(f"#{name}-table .old")).to_have_count(1)
+
+
+def of_account(account: str, *cells: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """Return the answer about one account."""
+    times = {"CoverageAsOf": LATER, "MembershipsAsOf": LATER}
+    found = {"AccountId": account, "IsAdministrator": False, "Complete": True, "Memberships": [], "Failures": []}
+    return {**found, **times, "Coverage": list(cells), **more}
+
+
+async def test_an_account_says_why_it_could_not_be_checked(url: str, page: Page, api: PageApi) -> None:
+    """In the words of the matrix: the cause, and not that there was one."""
+    account = "300000000001"
+    cells = [{**cell(account, one, "failed", "could not look"), "Cause": "ExpiredToken"} for one in REGIONS]
+    api.answers[f"accounts/{account}"] = value(of_account(account, *cells))
+    await page.goto(f"{url}/#account/{account}")
+    await expect(page.locator("#account-coverage td[data-label=Reason]")).to_have_text(["ExpiredToken"] * 2)
+
+
+async def test_a_refresh_of_an_account_starts_at_nothing(url: str, page: Page, api: PageApi) -> None:
+    """And not where the answer before has ended."""
+    account = "300000000001"
+    found = of_account(account, cell(account, REGIONS[0], "on"), Done=240, Total=240)
+    api.answers[f"accounts/{account}"] = value(found)
+    await page.goto(f"{url}/#account/{account}")
+    await expect(page.locator("#account-freshness")).to_have_text("As of 2026-11-26 11:30 UTC")
+    api.answers[f"accounts/{account}"] = silence
+    await page.locator("#account-refresh").click()
+    await expect(page.locator("#account-freshness")).to_have_text("Asking, shown: as of 2026-11-26 11:30 UTC")
+
+
+async def test_an_account_is_as_the_other_views_know_it(url: str, page: Page, api: PageApi) -> None:
+    """What they still show of it, dated, is not unknown on its own page."""
+    account = "300000000001"
+    api.answers |= {
+        "coverage": ndjson([cell(account, REGIONS[0], "on")]),
+        "fleet/members": ndjson([member(ADMINISTRATORS[0], REGIONS[0], int(account))]),
+    }
+    await page.goto(f"{url}/#members")
+    await expect(page.locator("#members-freshness")).to_have_text("As of 2026-11-26 10:00 UTC")
+    await page.get_by_role("link", name="Coverage").click()
+    await expect(page.locator("#coverage-freshness")).to_have_text("As of 2026-11-26 10:00 UTC")
+    failed = [cell(account, one, "failed", "could not look") for one in REGIONS]
+    unread = {one: [ADMINISTRATORS[0]] for one in REGIONS}
+    api.answers[f"accounts/{account}"] = value(of_account(account, *failed, Unread=unread))
+    await page.locator("#coverage-table").get_by_role("link", name=account).click()
+    await expect(page.locator("#account-verdict")).to_contain_text("covered in 1 of 2 regions, and not known in 1")
+    await expect(page.locator("#account-coverage .cell.old")).to_have_attribute("title", "as of 2026-11-26 10:00 UTC")
+    await expect(page.locator("#account-memberships tbody tr.old")).to_contain_text("as of 2026-11-26 10:00")
 
 
 async def test_an_investigation_is_named_though_it_cannot_be_read(url: str, page: Page, api: PageApi) -> None:
