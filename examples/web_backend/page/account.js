@@ -3,7 +3,7 @@
 import { address, link } from "./address.js";
 import { call, path } from "./api.js";
 import { Cell, oldWords, reasonOf, verdict } from "./coverage.js";
-import { accounts, askAgain, nameOf, personal, settings } from "./data.js";
+import { accounts, askAgain, coverage, members, nameOf, personal, settings } from "./data.js";
 import { allOldSince } from "./dataset.js";
 import { Failures, OtherFailures } from "./failures.js";
 import { memberColumns, memberKey } from "./members.js";
@@ -63,7 +63,7 @@ async function load(id, { fresh = false, quiet = false } = {}) {
   const left = () => signal.aborted || id !== wanted;
   phase = "loading";
   if (fresh) accounts.outdated = false;
-  if (!quiet) problem = null;
+  if (!quiet) problem = progress = null;
   began = performance.now();
   changed();
   try {
@@ -74,8 +74,8 @@ async function load(id, { fresh = false, quiet = false } = {}) {
       });
       if (left()) return;
       // What is known stays until all of it can be replaced; what could not be checked since is old, as in the matrix.
-      if (!known?.Complete) known = found;
-      else if (found.Complete) known = { ...found, ...kept(found, known) };
+      const before = known?.Complete ? known : elsewhere(id);
+      if (!known?.Complete || found.Complete) known = { ...found, ...kept(found, before) };
       progress = found;
       problem = null;
       changed();
@@ -94,6 +94,16 @@ async function load(id, { fresh = false, quiet = false } = {}) {
   }
   changed();
 }
+
+// What the views of all accounts still have of it.
+const elsewhere = (id) => ({
+  Coverage: ofAccount(id, coverage),
+  CoverageAsOf: coverage.time,
+  Memberships: ofAccount(id, members),
+  MembershipsAsOf: members.time,
+});
+
+const ofAccount = (id, { rows, time }) => (time === null ? [] : rows.filter((one) => one.AccountId === id));
 
 // What could not be read again, with the time of when it was.
 const kept = (found, before) => ({

@@ -169,7 +169,7 @@ export function Coverage() {
     state: ["off", "unseen", "failed"].includes(state) ? state : "",
   };
   const allCells = `all cells${exported.account || exported.state ? " of this filter" : ""}`;
-  const isExact = !state && exported.account === part;
+  const isShown = part && !state && exported.account === part;
   const columns = [
     {
       key: "account",
@@ -254,7 +254,7 @@ export function Coverage() {
         rowKey=${(row) => row.account} view=${key}
         columns=${columns} sort=${sortOf("-gaps", columns)} onSort=${adjustSort} />
       <${Exports} kind="coverage" failed=${coverage.failures.length}
-        query=${exported}>${isExact ? "this" : allCells}<//>
+        query=${exported}>${isShown ? "these" : allCells}<//>
     </section>
   `;
 }

@@ -34,6 +34,8 @@ export function open(ids) {
   read(one);
 }
 
+const idsOf = (row) => [row.AccountId, row.Region, row.InvestigationId];
+
 // What is no ARN is shown as it is.
 export const entityName = (arn) => (arn ?? "").split(":").slice(4).join(":") || arn || NOT_KNOWN;
 
@@ -115,14 +117,17 @@ const INDICATOR_COLUMNS = [
 export function Investigation() {
   if (!one) return null;
   const { found, indicators, problem } = one;
-  const facts = found && [
-    ["Severity", html`<${Severity} word=${found.Severity} />`],
-    ["State", html`<${Word} of=${found.State} />`],
-    ["Started", `${timestamp(found.CreatedTime)} UTC`],
-    ["Scope", `${timestamp(found.ScopeStartTime)} to ${timestamp(found.ScopeEndTime)} UTC`],
-    ["Entity", html`<code>${found.EntityArn}</code>`],
-    ["Graph", html`<code>${found.GraphArn}</code>`],
-    ["Id", html`<code>${found.InvestigationId}</code>`],
+  // Until it has answered, the list has most of it.
+  const known = found ?? investigations.rows.find((row) => idsOf(row).join() === one.ids.join());
+  const facts = known && [
+    ["Severity", html`<${Severity} word=${known.Severity} />`],
+    ["State", html`<${Word} of=${known.State} />`],
+    ["Started", `${timestamp(known.CreatedTime)} UTC`],
+    ["Scope", found && `${timestamp(found.ScopeStartTime)} to ${timestamp(found.ScopeEndTime)} UTC`],
+    ["Entity", html`<code>${known.EntityArn}</code>`],
+    ["Graph", found && html`<code>${found.GraphArn}</code>`],
+    ["Id", html`<code>${known.InvestigationId}</code>`],
+    ["As of", !found && problem && `${timestamp(known.stale ?? investigations.time)} UTC`],
   ];
   const words = indicators
     ? `${lower(found.Status)}, ${some(indicators.length, "indicator")}`
@@ -133,7 +138,7 @@ export function Investigation() {
         : "Not answered yet";
   return html`<section aria-labelledby="investigation-title" id="one">
     <div class="bar">
-      <h2 id="investigation-title">Investigation${found ? ` of ${entityName(found.EntityArn)}` : ""}</h2>
+      <h2 id="investigation-title">Investigation${known ? ` of ${entityName(known.EntityArn)}` : ""}</h2>
       <p id="investigation-status">${words}</p>
       ${
         found &&
@@ -145,7 +150,9 @@ export function Investigation() {
     <${Problem} id="investigation-alert" problem=${problem} retry=${problem && one.again} />
     ${
       facts &&
-      html`<dl class="facts">${facts.map(([name, value]) => html`<dt key=${name}>${name}</dt><dd>${value}</dd>`)}</dl>`
+      html`<dl class="facts">${facts
+        .filter(([, value]) => value)
+        .map(([name, value]) => html`<dt key=${name}>${name}</dt><dd>${value}</dd>`)}</dl>`
     }
     <h3>Indicators</h3>
     ${!indicators && !problem && html`<p class="quiet">Not answered yet.</p>`}

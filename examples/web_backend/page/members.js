@@ -147,10 +147,23 @@ function togglePersonal() {
 export function Members() {
   const { find = "" } = address.query;
   const [status, region] = [choiceOf("status", STATUSES), choiceOf("region", settings.Regions)];
-  const administrator = choiceOf("administrator", settings.Accounts);
+  // Not dropped if it is none: all members would pass for those of one administrator.
+  const administrator = digitsOf(address.query.administrator ?? "");
+  const administrators = [...new Set([...settings.Accounts, ...(administrator ? [administrator] : [])])];
+  const isNone = settings.known && administrators.length > settings.Accounts.length;
   const part = digitsOf(find);
   const key = JSON.stringify([part, status, region, administrator]);
   const { rows } = members;
+  const isUnread = members.failures.some(
+    (one) => one.AccountId === administrator && (!region || one.Region === region),
+  );
+  // Why there is no number to say.
+  const doubt = (found) =>
+    isNone
+      ? `There is no administrator ${administrator} here.`
+      : isUnread && found.length === 0
+        ? `Not known: administrator ${administrator} could not be read.`
+        : null;
   if (filtered.from !== rows || filtered.key !== key) {
     const has = finder(part);
     const found = rows.filter(
@@ -161,13 +174,14 @@ export function Members() {
         (!administrator || one.Administrator === administrator),
     );
     if (filtered.key !== null && filtered.key !== key) {
-      announce(`${count(found.length)} of ${some(rows.length, "membership")}`);
+      announce(doubt(found) ?? `${count(found.length)} of ${some(rows.length, "membership")}`);
     }
     filtered = { from: rows, key, rows: found, accounts: new Set(found.map((one) => one.AccountId)).size };
   }
   const allMembers = `all members${status || region || administrator ? " of this filter" : ""}`;
   const accounts = some(filtered.accounts, "account");
-  const shown = `${count(filtered.rows.length)} of ${some(rows.length, "membership")}, ${accounts}`;
+  const number = `${count(filtered.rows.length)} of ${some(rows.length, "membership")}, ${accounts}`;
+  const shown = doubt(filtered.rows) ?? `${number}${members.time ? "" : ", so far"}`;
   const columns = memberColumns();
   const sort = sortOf("status", columns);
   const exported = {
@@ -200,15 +214,15 @@ export function Members() {
         <${Filter} id="members-region" label="Region"><${Select} id="members-region" value=${region} any="any"
           choices=${settings.Regions} change=${(value) => adjust({ region: value })} /><//>
         <${Filter} id="members-administrator" label="Administrator"><${Select} id="members-administrator"
-          value=${administrator} any="any" choices=${settings.Accounts}
+          value=${administrator} any="any" choices=${administrators}
           change=${(value) => adjust({ administrator: value })} /><//>
       </form>
-      ${isKnown(members) && html`<p class="quiet" id="members-shown">${shown}${members.time ? "" : ", so far"}</p>`}
+      ${(isKnown(members) || isNone) && html`<p class="quiet" id="members-shown">${shown}</p>`}
       <${Table} id="members-table" caption="Memberships, problems first" rows=${filtered.rows} rowKey=${memberKey}
         view=${key} columns=${columns}
         rowClass=${(one) => ageClass(one, members.phase)} sort=${sort}
         onSort=${adjustSort} />
-      <${Exports} kind="members" failed=${members.failures.length}
+      <${Exports} kind="members" failed=${members.failures.length} rows=${isNone ? 0 : undefined}
         query=${exported}>${isPart(part) ? "these" : allMembers}<//>
     </section>
     <${Graphs} has=${finder(part)} region=${region} administrator=${administrator} view=${key} />

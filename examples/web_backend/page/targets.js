@@ -6,12 +6,12 @@ import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
 import { STATUSES, total } from "./statuses.js";
 import { announce } from "./store.js";
-import { dimmed, shownStatuses } from "./totals.js";
+import { dimmed, isEmpty, shownStatuses } from "./totals.js";
 import { Badge, Exports, Filter, Find, Select, count, some, timestamp } from "./ui.js";
 
 function state(target) {
   if (target.Error) return ["failed", target.Error.Cause ?? target.Error.code ?? "failed", "bad"];
-  return target.GraphArn === null ? ["empty", "no graph", "plain"] : ["graph", "graph", "good"];
+  return isEmpty(target) ? ["empty", "no graph", "plain"] : ["graph", "graph", "good"];
 }
 
 const TARGET_STATUSES = [...STATUSES, ["failure", "Could not be checked"], ["empty", "No graph"]];
@@ -33,11 +33,7 @@ export function Targets({ totals }) {
       target.AccountId.includes(part) &&
       (!region || target.Region === region) &&
       (!status ||
-        (status === "failure"
-          ? target.Error
-          : status === "empty"
-            ? !target.Error && target.GraphArn === null
-            : target.Counts?.[status]));
+        (status === "failure" ? target.Error : status === "empty" ? isEmpty(target) : target.Counts?.[status]));
     const found = part || region || status ? rows.filter(matches) : rows;
     if (filtered.key !== null && filtered.key !== key) {
       announce(`${count(found.length)} of ${count(rows.length)} accounts and regions`);
@@ -45,7 +41,7 @@ export function Targets({ totals }) {
     filtered = { from: rows, key, rows: found };
   }
   const number = (target, value) => {
-    if (!target.Counts || target.GraphArn === null) return html`<span class="unknown">–</span>`;
+    if (!target.Counts || isEmpty(target)) return html`<span class="unknown">–</span>`;
     return dimmed(count(value), fleet.isOld(target) && target.time);
   };
   const columns = [
@@ -60,7 +56,10 @@ export function Targets({ totals }) {
       key: "state",
       label: "Graph",
       value: (one) => ["failed", "empty", "graph"].indexOf(state(one)[0]),
-      cell: (one) => html`<${Badge} kind=${state(one)[2]}>${state(one)[1]}<//>`,
+      cell: (one) => {
+        const before = one.Error && isEmpty(one) && dimmed("no graph", one.time);
+        return html`<${Badge} kind=${state(one)[2]}>${state(one)[1]}<//>${before && html` <small>${before}</small>`}`;
+      },
     },
     ...shownStatuses(totals).map(([name, word]) => ({
       key: name,

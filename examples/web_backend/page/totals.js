@@ -7,6 +7,9 @@ import { timestamp } from "./ui.js";
 
 export const failed = () => fleet.rows.filter((target) => target.Error);
 
+// Whether it had no graph when it was last read: a failure does not take that away either.
+export const isEmpty = (target) => target.GraphArn === null;
+
 // How many accounts there are of each kind, and their memberships, in each region.
 export function totalsOf() {
   const fresh = (region) => [
@@ -19,8 +22,7 @@ export function totalsOf() {
     const one = totals.get(target.Region);
     one.pending -= 1;
     if (target.Error) one.failed += 1;
-    // Of one that failed, what was known before is kept; otherwise this is undefined.
-    if (target.GraphArn === null) one.empty += 1;
+    if (isEmpty(target)) one.empty += 1;
     if (target.Counts) {
       add(one.counts, target.Counts);
       one.answered += 1;

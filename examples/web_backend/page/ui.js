@@ -50,7 +50,11 @@ export function submit(name, work) {
 export function Problem({ id, problem, retry, label = "Try again" }) {
   const facts =
     problem &&
-    [problem.code, problem.parameter, problem.request_id && `request id ${problem.request_id}`].filter(Boolean);
+    [
+      problem.code !== problem.title && problem.code,
+      problem.parameter,
+      problem.request_id && `request id ${problem.request_id}`,
+    ].filter(Boolean);
   return html`<div role="alert" id=${id}>
     ${
       problem &&

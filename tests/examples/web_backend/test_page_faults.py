@@ -84,6 +84,40 @@ async def test_old_numbers_stay_until_there_are_new_ones(url: str, page: Page, a
     await expect(total.locator(".old")).to_be_visible()
 
 
+async def test_a_fleet_that_could_not_be_read_again_is_dated(url: str, page: Page, api: PageApi) -> None:
+    """In the heading, at every number, and in the chart; what had no graph is known as the numbers are."""
+    places = [(one, region) for one in ADMINISTRATORS for region in REGIONS]
+    found = [target(*places[0], graph=False)] + [target(*one, counts={"VERIFICATION_FAILED": 3}) for one in places[1:]]
+    api.answers["fleet/overview"] = events(found)
+    await page.goto(url)
+    attention = page.locator("#attention .group")
+    await expect(attention).to_contain_text(["9 memberships", "1 account and region"])
+    await expect(page.locator("#fleet-count")).to_have_text("4 of 4 done, as of 2026-11-26 10:00 UTC")
+    await expect(page.locator("#fleet-freshness")).to_have_count(0)
+    failing = events([target(*one, error=EXPIRED) for one in places], survey="b" * 16, started="2026-11-26T11:30:00Z")
+    api.answers["fleet/overview"] = failing
+    await page.locator("#fleet-refresh").click()
+    await expect(page.locator("#fleet-count")).to_have_text("4 of 4 done, 4 failed")
+    await expect(page.locator("#fleet-freshness")).to_have_text(
+        "Could not be refreshed, shown: as of 2026-11-26 10:00 UTC"
+    )
+    await expect(page.locator("#fleet-freshness")).to_have_class(re.compile("late"))
+    await expect(attention.locator(".old")).to_have_text(["9 memberships", "1 account and region"])
+    old = "as of 2026-11-26 10:00"
+    await expect(attention).to_contain_text([f"9 memberships {old}", f"1 account and region {old}"])
+    await expect(page.locator("#chart text.old")).to_have_text(["3", "6"])
+    await expect(page.locator("#regions tfoot .old")).to_have_text(["0", "0", "0", "9", "0", "9", "1"])
+    await attention.get_by_role("button", name="Show which").click()
+    await expect(page.locator("#targets tbody tr")).to_have_count(1)
+    await expect(page.locator("#targets tbody tr")).to_contain_text("ExpiredToken no graph")
+    # One account that answers is of the latest survey.
+    some = [target(*places[0], graph=False), *(target(*one, error=EXPIRED) for one in places[1:])]
+    api.answers["fleet/overview"] = events(some, survey="c" * 16, started="2026-11-26T12:30:00Z")
+    await page.locator("#fleet-refresh").click()
+    await expect(page.locator("#fleet-count")).to_have_text("4 of 4 done, 3 failed, as of 2026-11-26 12:30 UTC")
+    await expect(page.locator("#fleet-freshness")).to_have_count(0)
+
+
 async def test_rows_stay_after_a_failed_refresh(url: str, page: Page, api: PageApi) -> None:
     """The members of a complete answer are shown until the next complete one, and say of when they are."""
     await page.goto(f"{url}/#members")

@@ -1181,7 +1181,7 @@ async def test_a_view_that_cannot_be_drawn_leaves_the_page(url: str, page: Page,
 
 
 async def test_an_applied_account_is_not_left_in_the_form(url: str, page: Page, api: PageApi) -> None:
-    """Its second line was skipped, but would be a valid one alone; the others are said to be left, for their regions."""
+    """Its second line was skipped, but would be a valid one alone; the others are left, for their regions."""
     lines = [{"Line": 2, "Problem": "no id"}, {"Line": 3, "Problem": "there already"}]
     api.answers["POST onboarding/plans"] = value(plan(Lines=lines), 201)
     api.answers["POST onboarding/jobs"] = value(job(), 202)

@@ -187,6 +187,12 @@ async def test_a_keyboard_skips_a_table(url: str, page: Page, api: PageApi) -> N
     await tab_to(page, skip)
     assert await skip.evaluate("button => button.parentElement.offsetHeight") > 20
     await page.keyboard.press("Enter")
+    # What has the focus is between the table and the text that follows, and on none of its words.
+    await expect(page.locator(":focus")).to_have_attribute("tabindex", "-1")
+    bottom = await page.locator(":focus").evaluate("node => node.getBoundingClientRect().bottom")
+    following = await page.locator("#investigations .exports").first.bounding_box()
+    assert following is not None
+    assert bottom <= following["y"]
     await page.keyboard.press("Tab")
     await expect(page.locator("#investigations .exports :is(a, input)").first).to_be_focused()
     await expect(page.locator(":focus")).to_be_in_viewport()
@@ -204,6 +210,7 @@ async def test_the_end_and_the_top_are_reached_at_once(url: str, page: Page, api
     await page.get_by_role("button", name="Show names and e-mail addresses").click()
     rows = page.locator("#members-table tbody tr:not(.gap)")
     await expect(rows.first).to_contain_text(f"{0:012}")
+    await expect(page.get_by_text("1,000 of 1,000 memberships")).to_be_visible()
     scroller = await page.evaluate_handle(
         "phone => phone ? document.documentElement : document.querySelector('#members .box')", width == 390
     )

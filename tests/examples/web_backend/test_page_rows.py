@@ -15,12 +15,11 @@ from support.page_api import (
     TIME,
     PageApi,
     cell,
-    events,
     investigation,
     member,
     ndjson,
     problem,
-    target,
+    silence,
     value,
 )
 
@@ -73,6 +72,34 @@ async def test_the_members_of_an_administrator_are_listed(url: str, page: Page, 
     await expect(page.locator("#members-shown")).to_have_text("3 of 3 memberships, 3 accounts")
 
 
+async def test_an_administrator_that_is_none_has_no_members(url: str, page: Page, api: PageApi) -> None:
+    """Of an address with one that was removed, all members would pass for its own; an id with dashes is one."""
+    own = ADMINISTRATORS[0]
+    api.answers["fleet/members"] = ndjson([member(one, REGIONS[0], 300000000001) for one in ADMINISTRATORS])
+    await page.goto(f"{url}/#members?administrator=999999999999")
+    await expect(page.locator("#members-shown")).to_have_text("There is no administrator 999999999999 here.")
+    await expect(page.get_by_label("Administrator")).to_have_value("999999999999")
+    await expect(page.locator("#members-table tbody tr")).to_have_count(0)
+    await expect(page.locator("#members .exports")).to_contain_text("nothing to export")
+    await page.goto(f"{url}/#members?administrator={own[:4]}-{own[4:8]}-{own[8:]}")
+    await expect(page.locator("#members-shown")).to_have_text("1 of 2 memberships, 1 account")
+    await expect(page.get_by_label("Administrator")).to_have_value(own)
+
+
+async def test_an_administrator_that_could_not_be_read_has_no_number(url: str, page: Page, api: PageApi) -> None:
+    """Its members are not known, which is not 0; in a region where it answered, there are none."""
+    own, other = ADMINISTRATORS
+    failure = {"Outcome": "failed", "Cause": "AccessDenied", "title": "Denied", "detail": ""}
+    lines = [member(own, REGIONS[0], 300000000001), {"AccountId": other, "Region": REGIONS[0], "Failure": failure}]
+    api.answers["fleet/members"] = ndjson(lines)
+    await page.goto(f"{url}/#members?administrator={other}")
+    await expect(page.locator("#members-shown")).to_have_text(f"Not known: administrator {other} could not be read.")
+    await page.locator("#members-region").select_option(REGIONS[1])
+    await expect(page.locator("#members-shown")).to_have_text("0 of 1 membership, 0 accounts")
+    await page.locator("#members-region").select_option(REGIONS[0])
+    await expect(page.locator("#announcement")).to_have_text(f"Not known: administrator {other} could not be read.")
+
+
 async def test_a_table_without_filters_names_those_that_are_for_it(url: str, page: Page, api: PageApi) -> None:
     """The graphs have none of their own: the filters of the members are for them, too."""
     accounts = [f"{200000000001 + n}" for n in range(100)]
@@ -123,38 +150,6 @@ async def test_what_could_not_be_read_again_is_dated(
     await expect(page.locator(f"#{name}-table .old")).to_have_count(1)
 
 
-async def test_a_fleet_that_cannot_be_read_again_is_dated(url: str, page: Page, api: PageApi) -> None:
-    """Its heading, and each number that stays: those of graphs that are missing, too."""
-    account, other = ADMINISTRATORS
-    api.answers["fleet/overview"] = events(
-        [
-            target(account, REGIONS[0], counts={"VERIFICATION_FAILED": 2}),
-            target(account, REGIONS[1], graph=False),
-            target(other, REGIONS[0], counts={"ENABLED": 1}),
-            target(other, REGIONS[1], graph=False),
-        ]
-    )
-    await page.goto(url)
-    await expect(page.locator("#attention .groups li")).to_have_count(2)
-    await expect(page.locator("main .old")).to_have_count(0)
-    failure = {"Outcome": "failed", "Cause": "ExpiredToken", "title": "Expired", "detail": ""}
-    api.answers["fleet/overview"] = events(
-        [target(one, region, error=failure) for one in ADMINISTRATORS for region in REGIONS],
-        survey="b" * 16,
-        started=LATER,
-    )
-    await page.locator("#fleet-refresh").click()
-    await expect(page.locator("#fleet-freshness.late")).to_have_text(
-        "Could not be refreshed, shown: as of 2026-11-26 10:00 UTC"
-    )
-    await expect(page.locator("#fleet-count")).to_have_text("4 of 4 done, 4 failed")
-    groups = page.locator("#attention .groups").first.locator("li")
-    for words in ("2 memberships as of 2026-11-26 10:00", "2 accounts and regions as of 2026-11-26 10:00"):
-        await expect(groups.filter(has_text=words).locator(".old")).to_have_count(1)
-    await expect(page.locator("#chart text.old")).to_have_text(["3", "0"])
-    await expect(page.locator("#regions tfoot .old")).to_have_count(7)
-
-
 async def test_a_refresh_that_is_refused_dates_the_coverage(url: str, page: Page, api: PageApi) -> None:
     """Each cell, and what is said of them all, in the matrix and on the page of an account."""
     account = "444455556666"
@@ -180,16 +175,79 @@ async def test_a_refresh_that_is_refused_dates_the_coverage(url: str, page: Page
         await expect(page.locator(words)).to_contain_text("; as of 2026-11-26 10:00 UTC.")
 
 
-async def test_an_account_says_what_prevented_a_look(url: str, page: Page, api: PageApi) -> None:
-    """In the words of the matrix: that it could not look is no reason."""
-    account = "444455556666"
-    cells = [{**cell(account, REGIONS[0], "failed", "could not look"), "Cause": "ExpiredToken"}]
-    found = {"AccountId": account, "Complete": True, "CoverageAsOf": TIME, "Memberships": [], "Coverage": cells}
+def of_account(account: str, *cells: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """Return the answer about one account."""
+    times = {"CoverageAsOf": LATER, "MembershipsAsOf": LATER}
+    found = {"AccountId": account, "IsAdministrator": False, "Complete": True, "Memberships": [], "Failures": []}
+    return {**found, **times, "Coverage": list(cells), **more}
+
+
+async def test_an_account_says_why_it_could_not_be_checked(url: str, page: Page, api: PageApi) -> None:
+    """In the words of the matrix: the cause, and not that there was one."""
+    account = "300000000001"
+    cells = [{**cell(account, one, "failed", "could not look"), "Cause": "ExpiredToken"} for one in REGIONS]
+    api.answers[f"accounts/{account}"] = value(of_account(account, *cells))
+    await page.goto(f"{url}/#account/{account}")
+    await expect(page.locator("#account-coverage td[data-label=Reason]")).to_have_text(["ExpiredToken"] * 2)
+
+
+async def test_a_refresh_of_an_account_starts_at_nothing(url: str, page: Page, api: PageApi) -> None:
+    """And not where the answer before has ended."""
+    account = "300000000001"
+    found = of_account(account, cell(account, REGIONS[0], "on"), Done=240, Total=240)
     api.answers[f"accounts/{account}"] = value(found)
     await page.goto(f"{url}/#account/{account}")
-    row = page.locator("#account-coverage tbody tr").filter(has_text=REGIONS[0])
-    await expect(row).to_contain_text("ExpiredToken")
-    await expect(row).not_to_contain_text("could not look")
+    await expect(page.locator("#account-freshness")).to_have_text("As of 2026-11-26 11:30 UTC")
+    api.answers[f"accounts/{account}"] = silence
+    await page.locator("#account-refresh").click()
+    await expect(page.locator("#account-freshness")).to_have_text("Asking, shown: as of 2026-11-26 11:30 UTC")
+
+
+async def test_an_account_is_as_the_other_views_know_it(url: str, page: Page, api: PageApi) -> None:
+    """What they still show of it, dated, is not unknown on its own page."""
+    account = "300000000001"
+    api.answers |= {
+        "coverage": ndjson([cell(account, REGIONS[0], "on")]),
+        "fleet/members": ndjson([member(ADMINISTRATORS[0], REGIONS[0], int(account))]),
+    }
+    await page.goto(f"{url}/#members")
+    await expect(page.locator("#members-freshness")).to_have_text("As of 2026-11-26 10:00 UTC")
+    await page.get_by_role("link", name="Coverage").click()
+    await expect(page.locator("#coverage-freshness")).to_have_text("As of 2026-11-26 10:00 UTC")
+    failed = [cell(account, one, "failed", "could not look") for one in REGIONS]
+    unread = {one: [ADMINISTRATORS[0]] for one in REGIONS}
+    api.answers[f"accounts/{account}"] = value(of_account(account, *failed, Unread=unread))
+    await page.locator("#coverage-table").get_by_role("link", name=account).click()
+    await expect(page.locator("#account-verdict")).to_contain_text("covered in 1 of 2 regions, and not known in 1")
+    await expect(page.locator("#account-coverage .cell.old")).to_have_attribute("title", "as of 2026-11-26 10:00 UTC")
+    await expect(page.locator("#account-memberships tbody tr.old")).to_contain_text("as of 2026-11-26 10:00")
+
+
+async def test_an_investigation_is_named_though_it_cannot_be_read(url: str, page: Page, api: PageApi) -> None:
+    """What the list has of it is said, with its time; the code of the error is said once."""
+    words = {"title": "ExpiredToken", "code": "ExpiredToken", "detail": "Renew them.", "request_id": "r-1"}
+    path = f"accounts/{ADMINISTRATORS[0]}/regions/{REGIONS[0]}/investigations/{1:021}"
+    api.answers[path] = value({**words, "status": 502}, 502)
+    await page.goto(f"{url}/#investigations")
+    await page.get_by_role("link", name="role/R1").click()
+    await expect(page.locator("#investigation-alert p")).to_have_text(["ExpiredToken: Renew them.", "request id r-1"])
+    await expect(page.locator("#investigation-title")).to_have_text(f"Investigation of {ADMINISTRATORS[0]}:role/R1")
+    facts = page.locator("#one .facts")
+    await expect(facts.locator("dt")).to_have_text(["Severity", "State", "Started", "Entity", "Id", "As of"])
+    await expect(facts.locator("dd").first).to_contain_text("CRITICAL")
+    await expect(facts.locator("dd").last).to_have_text("2026-11-26 10:00 UTC")
+
+
+async def test_a_file_of_coverage_says_what_it_has(url: str, page: Page, api: PageApi) -> None:
+    """All cells without a filter, those of the accounts that are shown, or what of the filter a file can have."""
+    api.answers["coverage"] = ndjson([cell(f"{300000000001 + n}", REGIONS[0], "on") for n in range(30)])
+    await page.goto(f"{url}/#coverage")
+    exports = page.locator("#matrix .exports")
+    await expect(exports).to_contain_text("Export all cells, by account and region")
+    await page.locator("#coverage-find").fill("00001")
+    await expect(exports).to_contain_text("Export these, by account and region")
+    await page.locator("#coverage-state").select_option("gaps")
+    await expect(exports).to_contain_text("Export all cells of this filter, by account and region")
 
 
 def odd_lines(kind: str) -> list[tuple[dict[str, Any], str, Any]]:

@@ -147,7 +147,7 @@ export class Table extends Component {
     this.resized.observe(this.box.current);
     // What is above the table may become higher or lower.
     this.resized.observe(document.body);
-    window.addEventListener("keydown", this.toEdge);
+    window.addEventListener("keydown", this.toEnds);
   }
 
   componentDidUpdate() {
@@ -158,7 +158,7 @@ export class Table extends Component {
   componentWillUnmount() {
     this.unmount();
     this.resized.disconnect();
-    window.removeEventListener("keydown", this.toEdge);
+    window.removeEventListener("keydown", this.toEnds);
     this.phone.removeEventListener("change", this.attach);
     this.print.removeEventListener("change", this.toPrint);
     window.removeEventListener("beforeprint", this.beforePrint);
@@ -279,12 +279,11 @@ export class Table extends Component {
     this.approach(() => this.end.current.scrollIntoView({ block: "center" }));
   };
 
-  // The browser's own way to the top or to the end is an animation, whose aim each correction moves.
-  toEdge = ({ key, target }) => {
-    if (!["Home", "End"].includes(key) || this.rows.length <= this.few()) return;
-    if (target.matches("input, select, textarea")) return;
+  // The browser's own way there is an animation, whose aim each correction moves.
+  toEnds = ({ key, target }) => {
+    if (!["Home", "End"].includes(key) || target.matches("input, select, textarea")) return;
     const scroller = this.phone.matches ? document.documentElement : this.box.current;
-    if (!this.phone.matches && !scroller.contains(target)) return;
+    if (this.rows.length <= this.few() || !scroller.contains(target)) return;
     this.approach(() => scroller.scrollTo({ top: key === "Home" ? 0 : scroller.scrollHeight }));
   };
 
@@ -331,6 +330,6 @@ export class Table extends Component {
           onFocusIn=${this.hold} onFocusOut=${() => setTimeout(this.release)}>${content}</tbody>
         ${foot && html`<tfoot role="rowgroup">${this.row(foot, this.rows.length)}</tfoot>`}
       </table>
-    </div><span ref=${this.end} tabindex="-1"></span>`;
+    </div><div ref=${this.end} tabindex="-1"></div>`;
   }
 }
