@@ -15,6 +15,7 @@ from detective_async.api.models.exceptions import (
     ResourceNotFoundException,
     ValidationException,
 )
+from detective_async.api.operations import LIST_GRAPHS
 from detective_async.client.concurrency import unwrapped_task_group
 from detective_async.client.polling import Wait
 from detective_async.errors import ClientClosed, DetectiveError
@@ -205,7 +206,7 @@ class RegionRun:
             graph.failures[None] = StoppedError(Reason.NO_RESPONSE, "no response yet to the look for the graph")
             while True:
                 found = await execution.until_read(graph.find, self._refusals.doubts)
-                self._refusals.clear_reads()
+                self._refusals.answered(LIST_GRAPHS.name)
                 if found is None and self.arn is None and (first := first_step(graph)) is not None:
                     # The action was taken out of the plan.
                     raise not_planned(first.kind)

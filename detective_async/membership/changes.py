@@ -126,6 +126,7 @@ class MemberChanges:
 
         def check(owner: str) -> None:
             account.failure = before
+            account.refusals.identified()
             if owner != account.account_id:
                 # Accepting would make that account a member, which the plan does not show.
                 text = f"the credentials to accept its invitation with are those of account {owner}"

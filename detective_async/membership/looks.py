@@ -59,11 +59,10 @@ class Contradiction:
 
 @define(eq=False)
 class Refusals:
-    """What AWS refuses; reads and changes apart, as a read that succeeds says nothing of what may be changed.
+    """What AWS refuses, as permissions, keys and regions that are new are not seen everywhere at once, like all else.
 
-    Permissions, keys and regions that are new are not seen everywhere at once, like all else. Every error is recorded,
-    and every success: whatever is no refusal ends a row of them. Each operation has its own row, as each may have
-    permissions of its own.
+    Every error is recorded, and every success. Each operation has its own row of refusals, as each may have permissions
+    of its own, and only another answer to that operation ends it.
 
     Attributes:
         believed: the changes whose refusals are believed; several may share them.
@@ -71,8 +70,8 @@ class Refusals:
 
     _clock: Clock
     believed: set[str] = field(factory=set)
-    _of_reads: dict[str, Contradiction] = field(init=False, factory=dict)
-    _of_changes: dict[str, Contradiction] = field(init=False, factory=dict)
+    # By operation.
+    _rows: dict[str, Contradiction] = field(init=False, factory=dict)
 
     def doubts(self, error: DetectiveError, *, refuses: bool = False) -> bool:
         """Record an error, and return whether it is a refusal that is not believed yet.
@@ -82,14 +81,12 @@ class Refusals:
             refuses: whether it is a refusal even if it is no denial.
         """
         operation = getattr(error, "operation", ASSUME_ROLE.name)
-        # Whose keys they are is asked before each change.
-        is_of_read = is_read(error) and operation != GET_CALLER_IDENTITY.name
-        rows = self._of_reads if is_of_read else self._of_changes
         if not (refuses or is_denial(error)):
-            rows.clear()
+            self.answered(operation)
             return False
-        lasts = rows.setdefault(operation, Contradiction(self._clock)).lasts()
-        if lasts and not is_of_read:
+        lasts = self._rows.setdefault(operation, Contradiction(self._clock)).lasts()
+        # Whose keys they are is asked before a change.
+        if lasts and (not is_read(error) or operation == GET_CALLER_IDENTITY.name):
             self.believed.add(operation)
         return not lasts and operation not in self.believed
 
@@ -97,14 +94,18 @@ class Refusals:
         """Return seconds between attempts of a change: each refusal is an error in the account's CloudTrail."""
         return polling.pauses(self._clock, first=_FIRST_PAUSE)
 
-    def clear_reads(self) -> None:
-        """Record a read that has succeeded."""
-        self._of_reads.clear()
+    def answered(self, *operations: str) -> None:
+        """Record operations that AWS has answered without a refusal."""
+        for operation in operations:
+            self._rows.pop(operation, None)
+
+    def identified(self) -> None:
+        """Record that there were keys, and that STS has said whose."""
+        self.answered(ASSUME_ROLE.name, GET_CALLER_IDENTITY.name)
 
     def clear(self) -> None:
-        """Record a change that has succeeded, too."""
-        self.clear_reads()
-        self._of_changes.clear()
+        """Record a change that has succeeded."""
+        self._rows.clear()
         self.believed.clear()
 
 

@@ -113,6 +113,7 @@ class AccountState:
         maybe_done: the actions of which nobody knows whether they were carried out, until its state shows it.
         outcome: the problem that processing ended with, and its reason and error; None if there is none.
         failure: the last failure, until its consequences are known.
+        refusals: what AWS has denied so far.
     """
 
     region: str
@@ -141,12 +142,12 @@ class AccountState:
     # When its status was last seen to have changed, or an action was carried out; None if neither was.
     _changed_at: float | None = None
     _pauses: Iterator[float] | None = None
-    _refusals: Refusals = field(init=False)
+    refusals: Refusals = field(init=False)
     _pauses_of_refusals: Iterator[float] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._refusals = Refusals(self.execution.clock)
-        self._pauses_of_refusals = self._refusals.pauses()
+        self.refusals = Refusals(self.execution.clock)
+        self._pauses_of_refusals = self.refusals.pauses()
 
     @property
     def status(self) -> MemberStatus | None:
@@ -234,7 +235,7 @@ class AccountState:
     def fail(self, kind: ActionKind, error: DetectiveError) -> None:
         """Record an error; the state is looked at before the next decision."""
         retry_at = None
-        if self._refusals.doubts(error):
+        if self.refusals.doubts(error):
             retry_at = self._now + next(self._pauses_of_refusals)
         elif self.execution.is_transient(error):
             retry_at = self._next_attempt()
@@ -250,7 +251,7 @@ class AccountState:
 
     def refuse(self, kind: ActionKind, part: ActionKind, reason: str | None) -> None:
         """Record that AWS left the account unprocessed, in the part of the action that was sent."""
-        self._refusals.clear()
+        self.refusals.clear()
         text = without_request_id(message_text(reason, ())) or "no reason given"
         is_removal = part is ActionKind.REMOVE
         is_in_effect = (_NO_MEMBER if is_removal else _ALREADY_MEMBER).search(text) is not None
@@ -350,8 +351,8 @@ class AccountState:
 
     def _note_done(self, kind: ActionKind) -> None:
         self.failure = self._pauses = None
-        self._refusals.clear()
-        self._pauses_of_refusals = self._refusals.pauses()
+        self.refusals.clear()
+        self._pauses_of_refusals = self.refusals.pauses()
         if kind is ActionKind.REINVITE and self._is_half_invited:
             # The removal was its first half.
             self.done.remove(ActionKind.REMOVE)

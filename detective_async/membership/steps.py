@@ -6,14 +6,23 @@ again, and does what the plan has shown.
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, ClassVar
 
 from detective_async.api.models.datasources import DatasourcePackage, DatasourcePackageIngestState
 from detective_async.api.models.exceptions import (
     AccessDeniedException,
     ResourceNotFoundException,
     ValidationException,
+)
+from detective_async.api.operations import (
+    DESCRIBE_ORGANIZATION_CONFIGURATION,
+    LIST_DATASOURCE_PACKAGES,
+    LIST_GRAPHS,
+    LIST_ORGANIZATION_ADMIN_ACCOUNTS,
+    LIST_TAGS_FOR_RESOURCE,
+    Operation,
 )
 from detective_async.client.polling import Wait
 from detective_async.errors import DetectiveError
@@ -73,6 +82,19 @@ class Step(ABC):
         """The key of what has kept its reads from ending so far."""
         return f"the look for {str(self.kind)!r}"
 
+    @asynccontextmanager
+    async def _look(self, operation: Operation[Any]) -> AsyncIterator[None]:
+        """Hold a slot for one read, and record that it has succeeded."""
+        async with self.execution.reading(self.graph.region):
+            yield
+        self.refusals.answered(operation.name)
+
+    async def _find(self) -> str | None:
+        """Find the graph of the client's account, and record that this has succeeded."""
+        found = await self.graph.find()
+        self.refusals.answered(LIST_GRAPHS.name)
+        return found
+
     def wait_for_keys(self) -> None:
         """Note that it waits for whose credentials there are."""
         self.graph.failures[self.reading] = StoppedError(Reason.NO_RESPONSE, WAITS_FOR_KEYS)
@@ -84,6 +106,7 @@ class Step(ABC):
             StoppedError: they are not those of the account that is wanted.
         """
         self.graph.failures.pop(self.reading, None)
+        self.refusals.identified()
         check_account(owner, wanted)
 
     def note_done(self) -> None:
@@ -142,7 +165,7 @@ class CreateGraph(Step):
         """
         if self.kind in self.graph.done:
             return ()
-        if await self.graph.find() is None:
+        if await self._find() is None:
             return ("",)
         if self.graph.is_new:
             # The plan did not see it. Planning reads the members anyway.
@@ -184,7 +207,7 @@ class EnableAdministrator(Step):
 
     async def missing(self) -> Sequence[str]:
         """Look for the administrator and its graph."""
-        async with self.execution.reading(self.graph.region):
+        async with self._look(LIST_ORGANIZATION_ADMIN_ACCOUNTS):
             found = await self._management.iter_organization_admin_accounts().collect()
         administrators = [one.account_id for one in found]
         if administrators and self._account_id not in administrators:
@@ -193,7 +216,7 @@ class EnableAdministrator(Step):
                 f"the organization's Detective administrator in {self.graph.region} is {administrators[0]}, and not "
                 f"{self._account_id}",
             )
-        graph_arn = await self.graph.find()
+        graph_arn = await self._find()
         if graph_arn is not None:
             check_account(administrator_of(graph_arn), self._account_id)
         return () if administrators and graph_arn else ("",)
@@ -225,7 +248,7 @@ class TagGraph(GraphStep):
         """Compare the tags."""
         if not self.desired.tags:
             return ()
-        async with self.execution.reading(self.graph.region):
+        async with self._look(LIST_TAGS_FOR_RESOURCE):
             present = (await self.client.list_tags_for_resource(self.graph.found_arn)).tags
         return [key for key, value in self.desired.tags.items() if present.get(key) != value]
 
@@ -253,7 +276,7 @@ class StartPackages(GraphStep):
         """Look which packages are started."""
         if not self.desired.datasource_packages:
             return ()
-        async with self.execution.reading(self.graph.region):
+        async with self._look(LIST_DATASOURCE_PACKAGES):
             found = await self.client.iter_datasource_packages(self.graph.found_arn).collect()
         self._started = tuple(
             package
@@ -295,7 +318,7 @@ class SetAutoEnable(GraphStep):
         organization = self.desired.organization
         if organization is None or organization.auto_enable is None:
             return ()
-        async with self.execution.reading(self.graph.region):
+        async with self._look(DESCRIBE_ORGANIZATION_CONFIGURATION):
             found = await self.client.describe_organization_configuration(self.graph.found_arn)
         return () if found.auto_enable is organization.auto_enable else (self._name,)
 
@@ -417,7 +440,6 @@ async def carry_out(step: Step, wait: Wait) -> None:
         try:
             missing = await step.missing()
             graph.unseen.clear()
-            step.refusals.clear_reads()
             failures.pop(step.reading, None)
             if _is_there(step, missing, refuted):
                 return

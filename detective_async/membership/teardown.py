@@ -9,6 +9,8 @@ from attrs import define, evolve, field, frozen
 from detective_async.api.models.constraints import Integer
 from detective_async.api.models.exceptions import ResourceNotFoundException
 from detective_async.api.models.members import InvitationType, MemberStatus
+from detective_async.api.operations import LIST_GRAPHS, LIST_MEMBERS
+from detective_async.api.sts import ASSUME_ROLE
 from detective_async.client.client import DetectiveClient
 from detective_async.client.concurrency import unwrapped_task_group
 from detective_async.client.polling import check_timeout
@@ -363,8 +365,7 @@ class _Deletion:
         except ResourceNotFoundException as error:
             # It is gone, or not seen everywhere, or the keys are those of another account by now.
             self._last_error = error
-            if not is_read(error):
-                self._refusals.doubts(error)
+            self._refusals.doubts(error)
             return await self._look(client, error)
         self._end(f"since the plan, the graph has {' and '.join(changes)}: plan again", Reason.NOT_PLANNED)
         return self._changed.lasts()
@@ -373,7 +374,7 @@ class _Deletion:
         """Return what has changed since the plan, by the members that can be read."""
         now = await _read(self.execution, client, self.graph.graph_arn)
         self._unlisted.clear()
-        self._refusals.clear_reads()
+        self._refusals.answered(LIST_MEMBERS.name, ASSUME_ROLE.name)
         # Members disappear with the graph.
         changes = self.graph.changes_to(now, gained_only=self._may_be_gone)
         if not changes:
@@ -399,9 +400,10 @@ class _Deletion:
         """
         # Other keys do not list it either.
         owner, pinned = await self.execution.identified(client)
+        self._refusals.identified()
         check_account(owner, administrator_of(self.graph.graph_arn))
         found = await find_graph(self.execution, pinned)
-        self._refusals.clear_reads()
+        self._refusals.answered(LIST_GRAPHS.name)
         if found == self.graph.graph_arn:
             self._unlisted.clear()
             self._fail(error)
