@@ -39,7 +39,7 @@ from detective_async.membership.graphs import (
     list_members,
     not_planned,
 )
-from detective_async.membership.looks import Contradiction, Refusals
+from detective_async.membership.looks import Contradiction, Refusals, Refused
 from detective_async.membership.states import AccountState, Phase
 from detective_async.membership.steps import (
     GRAPH_STEPS,
@@ -67,7 +67,7 @@ class Delegation:
     """
 
     _wait: Wait
-    refused: set[str] = field(init=False, factory=set)
+    refused: set[Refused] = field(init=False, factory=set)
     _entry: asyncio.Lock = field(init=False, factory=asyncio.Lock)
     _settled: bool = field(init=False, default=False)
     # The region that has begun last, and whether the next one may begin.

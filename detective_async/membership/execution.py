@@ -405,8 +405,8 @@ def notes_on_closed(errors: Mapping[str, BaseException | None]) -> dict[str, Not
     }
 
 
-def _innermost(error: Exception) -> Exception:
-    """Return the error of the role in a chain of roles that could not be assumed."""
+def innermost(error: Exception) -> Exception:
+    """Return the error of the role in a chain of roles that could not be assumed; else the error itself."""
     while isinstance(error, AssumeRoleError) and isinstance(error.__cause__, AssumeRoleError):
         error = error.__cause__
     return error
@@ -414,7 +414,7 @@ def _innermost(error: Exception) -> Exception:
 
 def reason_of(error: Exception) -> Reason:
     """Classify an error for a report."""
-    error = _innermost(error)
+    error = innermost(error)
     if isinstance(error, StoppedError):
         return error.reason
     if isinstance(error, AssumeRoleError | ServiceError) and error.code in EXPIRED_KEYS:
@@ -430,7 +430,7 @@ def reason_of(error: Exception) -> Reason:
 
 def is_denial(error: Exception) -> bool:
     """Return whether AWS denies what it may allow a moment later: not for what is asked, but for who asks, or where."""
-    error = _innermost(error)
+    error = innermost(error)
     return isinstance(error, AssumeRoleError | ServiceError) and error.code in _DENIALS
 
 

@@ -10,7 +10,7 @@ from detective_async.api.sts import ASSUME_ROLE, GET_CALLER_IDENTITY
 from detective_async.client import polling
 from detective_async.errors import DetectiveError
 from detective_async.membership.decisions import membership_time
-from detective_async.membership.execution import is_denial, is_read
+from detective_async.membership.execution import innermost, is_denial, is_read
 from detective_async.settings.clock import Clock
 
 #: Seconds for which a state may contradict what was done or planned, because it is not seen everywhere yet.
@@ -21,6 +21,9 @@ _FIRST_PAUSE = 1.0
 _LOOKS = 3
 #: By how much the times of a membership may differ between operations. It is not known whether AWS rounds them alike.
 ROUNDING = timedelta(seconds=1)
+
+#: An operation, and the role if it is AssumeRole.
+Refused = tuple[str, str | None]
 
 
 @define(eq=False)
@@ -62,16 +65,15 @@ class Refusals:
     """What AWS refuses, as permissions, keys and regions that are new are not seen everywhere at once, like all else.
 
     Every error is recorded, and every success. Each operation has its own row of refusals, as each may have permissions
-    of its own, and only another answer to that operation ends it.
+    of its own, and only another answer to that operation ends it; of AssumeRole, each role has one.
 
     Attributes:
         believed: the changes whose refusals are believed; several may share them.
     """
 
     _clock: Clock
-    believed: set[str] = field(factory=set)
-    # By operation.
-    _rows: dict[str, Contradiction] = field(init=False, factory=dict)
+    believed: set[Refused] = field(factory=set)
+    _rows: dict[Refused, Contradiction] = field(init=False, factory=dict)
 
     def doubts(self, error: DetectiveError, *, refuses: bool = False) -> bool:
         """Record an error, and return whether it is a refusal that is not believed yet.
@@ -80,15 +82,17 @@ class Refusals:
             error: any error.
             refuses: whether it is a refusal even if it is no denial.
         """
-        operation = getattr(error, "operation", ASSUME_ROLE.name)
+        cause = innermost(error)
+        operation = getattr(cause, "operation", ASSUME_ROLE.name)
+        refused = operation, getattr(cause, "role_arn", None)
         if not (refuses or is_denial(error)):
-            self.answered(operation)
+            self._rows.pop(refused, None)
             return False
-        lasts = self._rows.setdefault(operation, Contradiction(self._clock)).lasts()
+        lasts = self._rows.setdefault(refused, Contradiction(self._clock)).lasts()
         # Whose keys they are is asked before a change.
         if lasts and (not is_read(error) or operation == GET_CALLER_IDENTITY.name):
-            self.believed.add(operation)
-        return not lasts and operation not in self.believed
+            self.believed.add(refused)
+        return not lasts and refused not in self.believed
 
     def pauses(self) -> Iterator[float]:
         """Return seconds between attempts of a change: each refusal is an error in the account's CloudTrail."""
@@ -96,8 +100,8 @@ class Refusals:
 
     def answered(self, *operations: str) -> None:
         """Record operations that AWS has answered without a refusal."""
-        for operation in operations:
-            self._rows.pop(operation, None)
+        for refused in [refused for refused in self._rows if refused[0] in operations]:
+            del self._rows[refused]
 
     def identified(self) -> None:
         """Record that there were keys, and that STS has said whose."""

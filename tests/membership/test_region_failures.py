@@ -355,6 +355,23 @@ async def test_a_chain_of_roles_that_is_denied() -> None:
 
 
 @in_virtual_time
+async def test_two_roles_of_a_chain_that_are_denied() -> None:
+    """One after the other: each role has its own time."""
+    async with in_loop_time(member(ONE, "INVITED")) as (sim, client):
+        hub = AssumeRole(sim.role(TWO, "Hub", trusted=[ADMINISTRATOR]), source=sim.account(ADMINISTRATOR))
+        role = AssumeRole(sim.role(ONE, "Detective", trusted=[TWO]), source=hub)
+        members = ByInvitation(credentials={ONE: role})
+        plan = await plan_membership(client, WANTED[:1], regions=[REGION], members=members)
+        application = asyncio.create_task(plan.apply())
+        for by, seconds in ((ADMINISTRATOR, 12), (TWO, 9)):
+            sim.inject(Fault(DENIED, "AssumeRole", account=by, count=None))
+            await asyncio.sleep(seconds)
+            sim.clear_faults()
+        report = await application
+    assert report.ok, str(report)
+
+
+@in_virtual_time
 async def test_keys_that_sts_does_not_know() -> None:
     """They end a region whose graph would be made as soon as that is believed."""
     async with empty_in_loop_time() as (sim, original):
