@@ -135,7 +135,7 @@ class RegionRun:
 
     def __attrs_post_init__(self) -> None:
         self._changes = MemberChanges(self.execution, self.desired, self.graph)
-        self._refusals = Refusals(self.execution.clock)
+        self._refusals = Refusals(self.execution)
 
     async def run(self) -> None:
         """Bring the region to its desired state as far as possible; what failed is in the reports."""
@@ -205,7 +205,7 @@ class RegionRun:
             another, wait = Contradiction(execution.clock), execution.wait.part()
             graph.failures[None] = StoppedError(Reason.NO_RESPONSE, "no response yet to the look for the graph")
             while True:
-                found = await execution.until_read(graph.find, self._refusals.doubts)
+                found = await execution.until_read(graph.find, self._refusals.record)
                 self._refusals.answered(LIST_GRAPHS.name)
                 if found is None and self.arn is None and (first := first_step(graph)) is not None:
                     # The action was taken out of the plan.
@@ -223,7 +223,7 @@ class RegionRun:
         turn: AbstractAsyncContextManager[None] = nullcontext()
         if isinstance(step, EnableAdministrator):
             turn = self.delegation.turn()
-            step.refusals = Refusals(execution.clock, self.delegation.refused)
+            step.refusals = Refusals(execution, self.delegation.refused)
         async with turn:
             await carry_out(step, execution.wait.part())
 
@@ -260,8 +260,7 @@ class RegionRun:
             members = await list_members(self.execution, self.graph.client, self.graph.found_arn)
         except DetectiveError as error:
             # A token of the next page may be none any more. The plan has read them all.
-            is_doubted = self._refusals.doubts(error, refuses=isinstance(error, ValidationException))
-            if not is_doubted and not self.execution.is_transient(error):
+            if self._refusals.record(error, refuses=isinstance(error, ValidationException)) is None:
                 raise
             if isinstance(error, ResourceNotFoundException):
                 await self.graph.require()

@@ -328,10 +328,13 @@ class Execution:
             error, TransportError | ConflictException | ResourceNotFoundException
         )
 
+    def _shortest_pause(self, error: DetectiveError) -> float | None:
+        return 0.0 if self.is_transient(error) else None
+
     async def until_read(
         self,
         read: Callable[[], Awaitable[T]],
-        doubts: Callable[[DetectiveError], bool] = lambda _: False,
+        record: Callable[[DetectiveError], float | None] | None = None,
         *,
         part: float = 1.0,
     ) -> T:
@@ -339,7 +342,8 @@ class Execution:
 
         Args:
             read: the function that reads it.
-            doubts: whether to read it again after an error that is not transient; called with each error.
+            record: called with each error; returns for how many seconds not to read again, or None if that does not
+                help. By default, it helps after transient errors.
             part: of the time until the deadline.
 
         Raises:
@@ -355,8 +359,8 @@ class Execution:
                         return await read()
                     except DetectiveError as error:
                         failure = error
-                        is_doubted = doubts(error)
-                        if not (is_doubted or self.is_transient(error)) or not await wait.pause():
+                        shortest = (record or self._shortest_pause)(error)
+                        if shortest is None or not await wait.pause(shortest=shortest):
                             raise
         except TimeoutError:
             problem = StoppedError(Reason.TIMED_OUT, f"it could not be read within {wait.timeout:.10g} s")

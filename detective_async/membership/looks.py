@@ -10,7 +10,7 @@ from detective_async.api.sts import ASSUME_ROLE, GET_CALLER_IDENTITY
 from detective_async.client import polling
 from detective_async.errors import DetectiveError
 from detective_async.membership.decisions import membership_time
-from detective_async.membership.execution import innermost, is_denial, is_read
+from detective_async.membership.execution import Execution, innermost, is_denial, is_read
 from detective_async.settings.clock import Clock
 
 #: Seconds for which a state may contradict what was done or planned, because it is not seen everywhere yet.
@@ -71,32 +71,41 @@ class Refusals:
         believed: the changes whose refusals are believed; several may share them.
     """
 
-    _clock: Clock
+    _execution: Execution
     believed: set[Refused] = field(factory=set)
-    _rows: dict[Refused, Contradiction] = field(init=False, factory=dict)
+    _rows: dict[Refused, Contradiction] = field(init=False)
+    # Each refused change is an error in the account's CloudTrail.
+    _pauses: Iterator[float] = field(init=False)
 
-    def doubts(self, error: DetectiveError, *, refuses: bool = False) -> bool:
-        """Record an error, and return whether it is a refusal that is not believed yet.
+    def __attrs_post_init__(self) -> None:
+        self._begin()
+
+    def record(self, error: DetectiveError, *, refuses: bool = False, passes: bool = False) -> float | None:
+        """Record an error, and return for how many seconds not to try again; None if trying again does not help.
+
+        It may help after transient errors, and after refusals that are not believed yet.
 
         Args:
             error: any error.
             refuses: whether it is a refusal even if it is no denial.
+            passes: whether trying again helps in any case.
         """
         cause = innermost(error)
         operation = getattr(cause, "operation", ASSUME_ROLE.name)
         refused = operation, getattr(cause, "role_arn", None)
-        if not (refuses or is_denial(error)):
-            self._rows.pop(refused, None)
-            return False
-        lasts = self._rows.setdefault(refused, Contradiction(self._clock)).lasts()
         # Whose keys they are is asked before a change.
-        if lasts and (not is_read(error) or operation == GET_CALLER_IDENTITY.name):
-            self.believed.add(refused)
-        return not lasts and refused not in self.believed
-
-    def pauses(self) -> Iterator[float]:
-        """Return seconds between attempts of a change: each refusal is an error in the account's CloudTrail."""
-        return polling.pauses(self._clock, first=_FIRST_PAUSE)
+        is_of_change = not is_read(error) or operation == GET_CALLER_IDENTITY.name
+        is_refusal = refuses or is_denial(error)
+        if not is_refusal:
+            self._rows.pop(refused, None)
+        elif self._rows.setdefault(refused, Contradiction(self._execution.clock)).lasts():
+            if is_of_change:
+                self.believed.add(refused)
+        elif refused not in self.believed:
+            passes = True
+        if not passes and not self._execution.is_transient(error):
+            return None
+        return next(self._pauses) if is_of_change and (is_refusal or passes) else 0.0
 
     def answered(self, *operations: str) -> None:
         """Record operations that AWS has answered without a refusal."""
@@ -109,8 +118,11 @@ class Refusals:
 
     def clear(self) -> None:
         """Record a change that has succeeded."""
-        self._rows.clear()
         self.believed.clear()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._rows, self._pauses = {}, polling.pauses(self._execution.clock, first=_FIRST_PAUSE)
 
 
 @define(eq=False)

@@ -143,11 +143,9 @@ class AccountState:
     _changed_at: float | None = None
     _pauses: Iterator[float] | None = None
     refusals: Refusals = field(init=False)
-    _pauses_of_refusals: Iterator[float] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.refusals = Refusals(self.execution.clock)
-        self._pauses_of_refusals = self.refusals.pauses()
+        self.refusals = Refusals(self.execution)
 
     @property
     def status(self) -> MemberStatus | None:
@@ -234,11 +232,9 @@ class AccountState:
 
     def fail(self, kind: ActionKind, error: DetectiveError) -> None:
         """Record an error; the state is looked at before the next decision."""
-        retry_at = None
-        if self.refusals.doubts(error):
-            retry_at = self._now + next(self._pauses_of_refusals)
-        elif self.execution.is_transient(error):
-            retry_at = self._next_attempt()
+        retry_at, shortest = None, self.refusals.record(error)
+        if shortest is not None:
+            retry_at = self._now + shortest if shortest else self._next_attempt()
         # What an earlier request without a response has done may be seen later.
         until = self._now + SETTLING if kind in self.maybe_done else 0.0
         self.failure = Failure(kind, reason_of(error), error_text(error), error, retry_at, until)
@@ -352,7 +348,6 @@ class AccountState:
     def _note_done(self, kind: ActionKind) -> None:
         self.failure = self._pauses = None
         self.refusals.clear()
-        self._pauses_of_refusals = self.refusals.pauses()
         if kind is ActionKind.REINVITE and self._is_half_invited:
             # The removal was its first half.
             self.done.remove(ActionKind.REMOVE)

@@ -60,8 +60,7 @@ class Step(ABC):
         self.execution = graph.execution
         self.desired = graph.desired
         self.client = graph.client
-        self.refusals = Refusals(graph.execution.clock)
-        self._pauses = self.refusals.pauses()
+        self.refusals = Refusals(graph.execution)
 
     @abstractmethod
     async def missing(self) -> Sequence[str]:
@@ -120,26 +119,24 @@ class Step(ABC):
         """Note in the graph's report that nobody knows whether the action was carried out."""
         self.graph.maybe_done = list(dict.fromkeys([*self.graph.maybe_done, self.kind]))
 
-    def note_error(self, error: DetectiveError) -> None:
-        """Note an error that may pass.
+    def note_error(self, error: DetectiveError) -> float:
+        """Note an error that may pass, and return for how many seconds not to try again.
 
         Raises:
             DetectiveError: the error, if it does not pass.
         """
-        if not self.goes_on_after(error):
+        shortest = self.record(error)
+        if shortest is None:
             # It ends with the error, which says what has kept it from ending, too.
             for key in (self.kind, self.reading):
                 self.graph.failures.pop(key, None)
             raise error
         self.graph.failures[self.reading if is_read(error) else self.kind] = error
+        return shortest
 
-    def goes_on_after(self, error: DetectiveError) -> bool:
-        """Record an error, and return whether it is worth trying again after it."""
-        return self.refusals.doubts(error) or self.execution.is_transient(error)
-
-    def shortest_pause(self, error: DetectiveError) -> float:
-        """Return the seconds for which not to try again after an error: more each time that a change was refused."""
-        return 0.0 if self.execution.is_transient(error) or is_read(error) else next(self._pauses)
+    def record(self, error: DetectiveError) -> float | None:
+        """Record an error among the refusals, as `Refusals.record` does."""
+        return self.refusals.record(error)
 
 
 class GraphStep(Step):
@@ -232,10 +229,10 @@ class EnableAdministrator(Step):
         async with self.execution.acting(self.graph.region, self.note_unknown):
             await self._management.enable_organization_admin_account(self._account_id)
 
-    def goes_on_after(self, error: DetectiveError) -> bool:
-        """Return True also while another delegation settles, or a former graph is being deleted."""
+    def record(self, error: DetectiveError) -> float | None:
+        """Wait also while another delegation settles, or a former graph is being deleted."""
         is_busy = isinstance(error, ValidationException) and _BUSY.search(error.message) is not None
-        return super().goes_on_after(error) or is_busy
+        return self.refusals.record(error, passes=is_busy)
 
 
 class TagGraph(GraphStep):
@@ -332,12 +329,10 @@ class SetAutoEnable(GraphStep):
         async with self.execution.acting(self.graph.region, self.note_unknown):
             await self.client.update_organization_configuration(self.graph.found_arn, auto_enable="on" in names)
 
-    def goes_on_after(self, error: DetectiveError) -> bool:
-        """Return True also while it is not seen everywhere that the graph is there, and the organization's."""
-        is_unseen = isinstance(error, ValidationException)
-        if is_unseen and not self.graph.is_new:
-            return self.refusals.doubts(error, refuses=True)
-        return super().goes_on_after(error) or is_unseen
+    def record(self, error: DetectiveError) -> float | None:
+        """Wait also while it is not seen everywhere that the graph is there, and the organization's."""
+        is_unseen, is_new = isinstance(error, ValidationException), self.graph.is_new
+        return self.refusals.record(error, refuses=is_unseen and not is_new, passes=is_unseen and is_new)
 
     def note_done(self) -> None:
         """Note also what was set."""
@@ -459,11 +454,10 @@ async def carry_out(step: Step, wait: Wait) -> None:
                 raise
             failures[step.reading] = error
         except DetectiveError as error:
-            step.note_error(error)
+            shortest = step.note_error(error)
             # Operations of the organization's configuration have no error of their own for a graph that is not found.
             if isinstance(step, GraphStep) and isinstance(error, ResourceNotFoundException | ValidationException):
                 await graph.require()
-            shortest = step.shortest_pause(error)
         if not await wait.pause(shortest=shortest):
             # The caller says what has failed.
             raise TimeoutError

@@ -33,7 +33,6 @@ from detective_async.membership.execution import (
     StoppedError,
     error_text,
     identify,
-    is_read,
     library_error,
     named_regions,
     notes_on_closed,
@@ -311,7 +310,8 @@ class _Deletion:
 
     def __attrs_post_init__(self) -> None:
         clock = self.execution.clock
-        self._changed, self._unlisted, self._refusals = Contradiction(clock), Contradiction(clock), Refusals(clock)
+        self._changed, self._unlisted = Contradiction(clock), Contradiction(clock)
+        self._refusals = Refusals(self.execution)
 
     @property
     def report(self) -> RegionReport:
@@ -334,9 +334,8 @@ class _Deletion:
         """Delete the graph, again after transient errors, and record the result."""
         execution, region = self.execution, self.graph.region
         client, wait = execution.client_in(region), execution.wait.part()
-        pauses = self._refusals.pauses()
         while True:
-            shortest = 0.0
+            shortest: float | None = 0.0
             try:
                 if await self._try(client):
                     return
@@ -347,11 +346,8 @@ class _Deletion:
                 return
             except DetectiveError as error:
                 self._fail(error)
-                if self._refusals.doubts(error):
-                    shortest = 0.0 if is_read(error) else next(pauses)
-                elif not execution.is_transient(error):
-                    return
-            if not await wait.pause(shortest=shortest):
+                shortest = self._refusals.record(error)
+            if shortest is None or not await wait.pause(shortest=shortest):
                 return
 
     async def _try(self, client: DetectiveClient) -> bool:
@@ -365,7 +361,7 @@ class _Deletion:
         except ResourceNotFoundException as error:
             # It is gone, or not seen everywhere, or the keys are those of another account by now.
             self._last_error = error
-            self._refusals.doubts(error)
+            self._refusals.record(error)
             return await self._look(client, error)
         self._end(f"since the plan, the graph has {' and '.join(changes)}: plan again", Reason.NOT_PLANNED)
         return self._changed.lasts()
