@@ -23,15 +23,8 @@ from detective_async.membership.actions import ActionKind, Problem, Reason
 from detective_async.membership.changes import MAX_ACCOUNTS, MemberChanges, chunks
 from detective_async.membership.decisions import ADDING, GraphFacts
 from detective_async.membership.desired import MAX_MEMBERS, DesiredState
-from detective_async.membership.execution import (
-    Execution,
-    StoppedError,
-    error_text,
-    identify,
-    is_denial,
-    library_error,
-    reason_of,
-)
+from detective_async.membership.execution import Execution, identify
+from detective_async.membership.failures import StoppedError, error_text, is_denial, library_error, reason_of
 from detective_async.membership.graphs import (
     Graph,
     administrator_of,

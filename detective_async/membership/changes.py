@@ -16,7 +16,8 @@ from detective_async.client.batches import max_items
 from detective_async.errors import ClientClosed, DetectiveError
 from detective_async.membership.actions import ActionKind, Reason
 from detective_async.membership.desired import MAX_MEMBERS, DesiredState
-from detective_async.membership.execution import WAITS_FOR_KEYS, Execution, StoppedError, error_text, reason_of
+from detective_async.membership.execution import Execution
+from detective_async.membership.failures import WAITS_FOR_KEYS, StoppedError, error_text, reason_of
 from detective_async.membership.graphs import Graph
 from detective_async.membership.states import AccountState, Failure
 

@@ -10,7 +10,8 @@ from detective_async.api.sts import ASSUME_ROLE, GET_CALLER_IDENTITY
 from detective_async.client import polling
 from detective_async.errors import DetectiveError
 from detective_async.membership.decisions import membership_time
-from detective_async.membership.execution import Execution, innermost, is_denial, is_read
+from detective_async.membership.execution import Execution
+from detective_async.membership.failures import innermost, is_denial, is_read
 from detective_async.settings.clock import Clock
 
 #: Seconds for which a state may contradict what was done or planned, because it is not seen everywhere yet.

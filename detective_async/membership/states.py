@@ -23,14 +23,8 @@ from detective_async.membership.decisions import (
     membership_time,
     needed,
 )
-from detective_async.membership.execution import (
-    Execution,
-    StoppedError,
-    error_text,
-    is_denial,
-    reason_of,
-    without_request_id,
-)
+from detective_async.membership.execution import Execution
+from detective_async.membership.failures import StoppedError, error_text, is_denial, reason_of, without_request_id
 from detective_async.membership.graphs import not_known, not_planned
 from detective_async.membership.looks import ROUNDING, SETTLING, Known, Refusals
 

@@ -28,7 +28,7 @@ from detective_async.client.polling import Wait
 from detective_async.errors import DetectiveError
 from detective_async.membership.actions import ActionKind, Reason
 from detective_async.membership.desired import ByOrganization
-from detective_async.membership.execution import WAITS_FOR_KEYS, StoppedError, error_text, is_read, reason_of
+from detective_async.membership.failures import WAITS_FOR_KEYS, StoppedError, error_text, is_read, reason_of
 from detective_async.membership.graphs import (
     Graph,
     administrator_of,

@@ -28,16 +28,8 @@ from detective_async.membership.actions import (
     count,
 )
 from detective_async.membership.desired import check_regions
-from detective_async.membership.execution import (
-    Execution,
-    StoppedError,
-    error_text,
-    identify,
-    library_error,
-    named_regions,
-    notes_on_closed,
-    reason_of,
-)
+from detective_async.membership.execution import Execution, identify, named_regions
+from detective_async.membership.failures import StoppedError, error_text, library_error, notes_on_closed, reason_of
 from detective_async.membership.graphs import (
     administrator_of,
     check_account,
