@@ -7,15 +7,17 @@ from contextlib import asynccontextmanager
 
 from attrs import Factory, define, field
 
-#: Seconds of use by which a party can be behind or ahead: one hung call, or a long rest, is not made up for in full.
+#: Seconds of use by which a party can be behind or ahead: what was used during a long rest is not made up for in full.
+#: One call that hangs is made up for by as many seconds of all others together.
 _MOST_AHEAD = 5.0
 
 
 @define(eq=False)
 class _Party:
     in_use: int = 0
-    # The seconds for which it has used slots, so far as they count.
+    # The seconds for which it has used slots, so far as they count, and those of its last use.
     used: float = 0.0
+    last: float = 0.0
     waiting: deque[asyncio.Future[None]] = Factory(deque)
 
 
@@ -57,8 +59,13 @@ class SharedSlots:
             yield
         finally:
             party.in_use -= 1
-            party.used += asyncio.get_running_loop().time() - began
+            self._count(party, asyncio.get_running_loop().time() - began)
             self._grant()
+
+    def _count(self, party: _Party, seconds: float) -> None:
+        """Count what a party has used: one long use among short ones for little, and for all if they stay long."""
+        party.last = min(seconds, max(_MOST_AHEAD / len(self._parties), 2 * party.last))
+        party.used += party.last
 
     def leave(self, name: str) -> None:
         """Note that a party has ended: nothing is kept free for it any more."""

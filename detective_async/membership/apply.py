@@ -15,6 +15,7 @@ from detective_async.api.models.exceptions import (
     ResourceNotFoundException,
     ValidationException,
 )
+from detective_async.api.operations import LIST_GRAPHS
 from detective_async.client.concurrency import unwrapped_task_group
 from detective_async.client.polling import Wait
 from detective_async.errors import ClientClosed, DetectiveError
@@ -22,15 +23,8 @@ from detective_async.membership.actions import ActionKind, Problem, Reason
 from detective_async.membership.changes import MAX_ACCOUNTS, MemberChanges, chunks
 from detective_async.membership.decisions import ADDING, GraphFacts
 from detective_async.membership.desired import MAX_MEMBERS, DesiredState
-from detective_async.membership.execution import (
-    Execution,
-    StoppedError,
-    error_text,
-    identify,
-    is_denial,
-    library_error,
-    reason_of,
-)
+from detective_async.membership.execution import Execution, identify
+from detective_async.membership.failures import StoppedError, error_text, is_denial, library_error, reason_of
 from detective_async.membership.graphs import (
     Graph,
     administrator_of,
@@ -38,7 +32,7 @@ from detective_async.membership.graphs import (
     list_members,
     not_planned,
 )
-from detective_async.membership.looks import Contradiction, Refusals
+from detective_async.membership.looks import Contradiction, Refusals, Refused
 from detective_async.membership.states import AccountState, Phase
 from detective_async.membership.steps import (
     GRAPH_STEPS,
@@ -66,7 +60,7 @@ class Delegation:
     """
 
     _wait: Wait
-    refused: set[str] = field(init=False, factory=set)
+    refused: set[Refused] = field(init=False, factory=set)
     _entry: asyncio.Lock = field(init=False, factory=asyncio.Lock)
     _settled: bool = field(init=False, default=False)
     # The region that has begun last, and whether the next one may begin.
@@ -134,7 +128,7 @@ class RegionRun:
 
     def __attrs_post_init__(self) -> None:
         self._changes = MemberChanges(self.execution, self.desired, self.graph)
-        self._refusals = Refusals(self.execution.clock)
+        self._refusals = Refusals(self.execution)
 
     async def run(self) -> None:
         """Bring the region to its desired state as far as possible; what failed is in the reports."""
@@ -204,8 +198,8 @@ class RegionRun:
             another, wait = Contradiction(execution.clock), execution.wait.part()
             graph.failures[None] = StoppedError(Reason.NO_RESPONSE, "no response yet to the look for the graph")
             while True:
-                found = await execution.until_read(graph.find, self._refusals.doubts)
-                self._refusals.clear_reads()
+                found = await execution.until_read(graph.find, self._refusals.record)
+                self._refusals.answered(LIST_GRAPHS.name)
                 if found is None and self.arn is None and (first := first_step(graph)) is not None:
                     # The action was taken out of the plan.
                     raise not_planned(first.kind)
@@ -222,7 +216,7 @@ class RegionRun:
         turn: AbstractAsyncContextManager[None] = nullcontext()
         if isinstance(step, EnableAdministrator):
             turn = self.delegation.turn()
-            step.refusals = Refusals(execution.clock, self.delegation.refused)
+            step.refusals = Refusals(execution, self.delegation.refused)
         async with turn:
             await carry_out(step, execution.wait.part())
 
@@ -259,8 +253,7 @@ class RegionRun:
             members = await list_members(self.execution, self.graph.client, self.graph.found_arn)
         except DetectiveError as error:
             # A token of the next page may be none any more. The plan has read them all.
-            is_doubted = self._refusals.doubts(error, refuses=isinstance(error, ValidationException))
-            if not is_doubted and not self.execution.is_transient(error):
+            if self._refusals.record(error, refuses=isinstance(error, ValidationException)) is None:
                 raise
             if isinstance(error, ResourceNotFoundException):
                 await self.graph.require()

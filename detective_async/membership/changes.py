@@ -16,7 +16,8 @@ from detective_async.client.batches import max_items
 from detective_async.errors import ClientClosed, DetectiveError
 from detective_async.membership.actions import ActionKind, Reason
 from detective_async.membership.desired import MAX_MEMBERS, DesiredState
-from detective_async.membership.execution import WAITS_FOR_KEYS, Execution, StoppedError, error_text, reason_of
+from detective_async.membership.execution import Execution
+from detective_async.membership.failures import WAITS_FOR_KEYS, StoppedError, error_text, reason_of
 from detective_async.membership.graphs import Graph
 from detective_async.membership.states import AccountState, Failure
 
@@ -126,6 +127,7 @@ class MemberChanges:
 
         def check(owner: str) -> None:
             account.failure = before
+            account.refusals.identified()
             if owner != account.account_id:
                 # Accepting would make that account a member, which the plan does not show.
                 text = f"the credentials to accept its invitation with are those of account {owner}"

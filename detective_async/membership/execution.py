@@ -1,39 +1,22 @@
-"""What planning and applying share: clients, a fair limit to concurrent calls, waiting, and what errors mean."""
+"""What planning and applying share: clients, a fair limit to concurrent calls, and waiting."""
 
 import asyncio
 import math
-import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TypeVar
 
 from attrs import define, field
 
-from detective_async.api.models.exceptions import (
-    AccessDeniedException,
-    ConflictException,
-    ResourceNotFoundException,
-    ServiceQuotaExceededException,
-)
-from detective_async.api.redaction import in_one_line
-from detective_async.api.sts import GET_CALLER_IDENTITY
 from detective_async.auth import CredentialsSource
-from detective_async.auth.credentials import EXPIRED_KEYS
 from detective_async.client.client import DetectiveClient, check_client
 from detective_async.client.identity import caller_account, has_other_keys, identified
 from detective_async.client.polling import Wait
-from detective_async.client.regions import NOT_OPTED_IN, UNKNOWN_KEYS, RegionFinding, detective_regions, region_finding
+from detective_async.client.regions import detective_regions
 from detective_async.client.slots import SharedSlots
-from detective_async.errors import (
-    AssumeRoleError,
-    ClientClosed,
-    CredentialsError,
-    DetectiveError,
-    HostNotFound,
-    ServiceError,
-    TransportError,
-)
-from detective_async.membership.actions import Note, Reason
+from detective_async.errors import ClientClosed, DetectiveError, ServiceError
+from detective_async.membership.actions import Reason
+from detective_async.membership.failures import StoppedError, is_transient, sts_is_silent
 from detective_async.settings.clock import Clock
 from detective_async.settings.endpoints import partition_of
 
@@ -49,57 +32,12 @@ _PART_FOR_IDENTITY = 0.25
 _LONGEST_TURN = 2.0
 #: The last read begins at the deadline, and may take this many seconds, or the timeout if that is less.
 _LAST_READ_LIMIT = 1.0
-#: What an error says of a region by itself -> the reason, and the same in words.
-_UNAVAILABLE = {
-    RegionFinding.NOT_OPTED_IN: (
-        Reason.REGION_UNAVAILABLE,
-        "Detective is not available to the account in this region",
-    ),
-    # AWS has one error for both.
-    RegionFinding.UNKNOWN_KEYS: (
-        Reason.UNKNOWN_KEYS,
-        "Detective is not available to the account in this region, or its access keys do not exist",
-    ),
-}
-#: The end of a library's error that is untrue of operations that change nothing.
-_MAY_HAVE_ACTED = re.compile(r"; the service may have acted on it")
-_READS = ("List", "Get", "Describe", "BatchGet")
 #: Seconds between two reads of a region, and how many of these a read may be early after a rest: at most eight in any
 #: second.
 _SECONDS_PER_READ = 0.16
 _EARLY = 1.5
-_DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
-#: What services say of access keys that they do not know; the second one is STS's.
-_UNKNOWN_KEYS = frozenset({UNKNOWN_KEYS, "InvalidClientTokenId"})
-_DENIALS = _DENIED | NOT_OPTED_IN | _UNKNOWN_KEYS
-#: Why a role could not be assumed, by the code of the error.
-_REASONS_OF_STS = {
-    **dict.fromkeys(_DENIED, Reason.ACCESS_DENIED),
-    **dict.fromkeys(_UNKNOWN_KEYS, Reason.UNKNOWN_KEYS),
-    **dict.fromkeys(NOT_OPTED_IN, Reason.REGION_UNAVAILABLE),
-}
-#: For texts of problems; the error itself has it.
-_REQUEST_ID = re.compile(r" ?\(request id:? [^\s,;)]+\)|(?:[,;] )?request id:? [^\s,;)]+", re.IGNORECASE)
-_REASONS: Mapping[type[Exception], Reason] = {
-    CredentialsError: Reason.NO_CREDENTIALS,
-    AccessDeniedException: Reason.ACCESS_DENIED,
-    ServiceQuotaExceededException: Reason.QUOTA_EXCEEDED,
-    TransportError: Reason.NO_RESPONSE,
-}
 
 T = TypeVar("T")
-
-
-#: For a report at the deadline.
-WAITS_FOR_KEYS = "no credentials yet, or no answer from STS to whose they are"
-
-
-class StoppedError(Exception):
-    """No action that is planned leads further; the reason says why, and the text is shown to the user."""
-
-    def __init__(self, reason: Reason, text: str) -> None:
-        super().__init__(text)
-        self.reason = reason
 
 
 def _patient(client: DetectiveClient) -> DetectiveClient:
@@ -308,30 +246,16 @@ class Execution:
         return self.client.with_options(region=region)
 
     def is_transient(self, error: BaseException | None) -> bool:
-        """Return whether it is worth reading the state and deciding again, until the deadline.
+        """Return whether it is worth reading the state and deciding again, until the deadline."""
+        return is_transient(error, hosts_are_known=self.hosts_are_known)
 
-        That applies to retryable errors, to requests that may have been carried out, to conflicts, and to what is not
-        found: then the state differs from what was read, or what was done is not seen everywhere yet. A host that does
-        not exist will not exist a moment later either, and a client that was closed stays so.
-        """
-        if isinstance(error, AssumeRoleError):
-            return self.is_transient(error.__cause__)
-        if not isinstance(error, DetectiveError) or isinstance(error, ClientClosed):
-            return False
-        if isinstance(error, HostNotFound):
-            return self.hosts_are_known
-        if region_finding(error) in _UNAVAILABLE:
-            return False
-        if isinstance(error, ServiceError) and error.retryable:
-            return True
-        return error.outcome_unknown or isinstance(
-            error, TransportError | ConflictException | ResourceNotFoundException
-        )
+    def _shortest_pause(self, error: DetectiveError) -> float | None:
+        return 0.0 if self.is_transient(error) else None
 
     async def until_read(
         self,
         read: Callable[[], Awaitable[T]],
-        doubts: Callable[[DetectiveError], bool] = lambda _: False,
+        record: Callable[[DetectiveError], float | None] | None = None,
         *,
         part: float = 1.0,
     ) -> T:
@@ -339,7 +263,8 @@ class Execution:
 
         Args:
             read: the function that reads it.
-            doubts: whether to read it again after an error that is not transient; called with each error.
+            record: called with each error; returns for how many seconds not to read again, or None if that does not
+                help. By default, it helps after transient errors.
             part: of the time until the deadline.
 
         Raises:
@@ -355,8 +280,8 @@ class Execution:
                         return await read()
                     except DetectiveError as error:
                         failure = error
-                        is_doubted = doubts(error)
-                        if not (is_doubted or self.is_transient(error)) or not await wait.pause():
+                        shortest = (record or self._shortest_pause)(error)
+                        if shortest is None or not await wait.pause(shortest=shortest):
                             raise
         except TimeoutError:
             problem = StoppedError(Reason.TIMED_OUT, f"it could not be read within {wait.timeout:.10g} s")
@@ -378,86 +303,8 @@ async def identify(execution: Execution) -> str | None:
         return None
 
 
-def sts_is_silent() -> StoppedError:
-    """Return the error for an STS that sends no response."""
-    return StoppedError(Reason.NO_RESPONSE, "it is not known whose credentials these are: STS does not respond")
-
-
 async def named_regions(client: DetectiveClient, regions: Iterable[str] | str) -> tuple[Iterable[str], bool]:
     """Return regions, and whether they are all of botocore's list, for which `all` stands."""
     check_client(client)
     is_all = isinstance(regions, str) and regions == "all"
     return await detective_regions(partition_of(client.region)) if is_all else regions, is_all
-
-
-def notes_on_closed(errors: Mapping[str, BaseException | None]) -> dict[str, Note]:
-    """Return a note for each region that the account has not opted in to.
-
-    Args:
-        errors: region of botocore's list -> why it could not be read; None if it could.
-    """
-    keys_accepted = any(error is None for error in errors.values())
-    return {
-        region: Note(Reason.REGION_NOT_OPTED_IN, f"the account has not opted in to {region}", region)
-        for region, error in errors.items()
-        # Of a region of the list, a host that is not found says nothing: the region exists, and may have a graph.
-        if region_finding(error, region, keys_accepted=keys_accepted).is_closed
-    }
-
-
-def _innermost(error: Exception) -> Exception:
-    """Return the error of the role in a chain of roles that could not be assumed."""
-    while isinstance(error, AssumeRoleError) and isinstance(error.__cause__, AssumeRoleError):
-        error = error.__cause__
-    return error
-
-
-def reason_of(error: Exception) -> Reason:
-    """Classify an error for a report."""
-    error = _innermost(error)
-    if isinstance(error, StoppedError):
-        return error.reason
-    if isinstance(error, AssumeRoleError | ServiceError) and error.code in EXPIRED_KEYS:
-        return Reason.KEYS_EXPIRED
-    if getattr(error, "operation", None) == GET_CALLER_IDENTITY.name:
-        return Reason.UNKNOWN_KEYS if getattr(error, "code", None) in _UNKNOWN_KEYS else Reason.WRONG_ACCOUNT
-    if finding := _UNAVAILABLE.get(region_finding(error)):
-        return finding[0]
-    if isinstance(error, AssumeRoleError):
-        return _REASONS_OF_STS.get(error.code or "", Reason.NO_CREDENTIALS)
-    return next((reason for kind, reason in _REASONS.items() if isinstance(error, kind)), Reason.FAILED)
-
-
-def is_denial(error: Exception) -> bool:
-    """Return whether AWS denies what it may allow a moment later: not for what is asked, but for who asks, or where."""
-    error = _innermost(error)
-    return isinstance(error, AssumeRoleError | ServiceError) and error.code in _DENIALS
-
-
-def is_read(error: Exception) -> bool:
-    """Return whether an error is of an operation that changes nothing."""
-    return (getattr(error, "operation", None) or "").startswith(_READS)
-
-
-def error_text(error: Exception) -> str:
-    """Return the text of an error for a report, in one line, and the same for all responses that say the same."""
-    # A `StoppedError` may quote responses.
-    text = without_request_id(in_one_line(str(error)))
-    operation = getattr(error, "operation", None) or ""
-    if is_read(error):
-        text = _MAY_HAVE_ACTED.sub("", text)
-    if operation == GET_CALLER_IDENTITY.name:
-        return f"it is not known whose credentials these are, so nothing is done with them: {text}"
-    finding = _UNAVAILABLE.get(region_finding(error))
-    return f"{finding[1]}: {text}" if finding else text
-
-
-def without_request_id(text: str) -> str:
-    """Return AWS's text without what differs between responses that say the same."""
-    return _REQUEST_ID.sub("", text)
-
-
-def library_error(error: Exception) -> Exception | None:
-    """Return the library's error: the given one, or the cause of a `StoppedError`; None if it has none."""
-    cause = error.__cause__ if isinstance(error, StoppedError) else error
-    return cause if isinstance(cause, Exception) else None

@@ -12,14 +12,8 @@ from detective_async.client.client import DetectiveClient
 from detective_async.errors import ClientClosed, DetectiveError
 from detective_async.membership.actions import Action, ActionKind, Reason, RegionReport
 from detective_async.membership.desired import DesiredState
-from detective_async.membership.execution import (
-    Execution,
-    StoppedError,
-    error_text,
-    identify,
-    library_error,
-    reason_of,
-)
+from detective_async.membership.execution import Execution, identify
+from detective_async.membership.failures import StoppedError, error_text, library_error, reason_of
 from detective_async.membership.looks import Contradiction
 
 #: The API's maximum.

@@ -10,7 +10,8 @@ from detective_async.api.sts import ASSUME_ROLE, GET_CALLER_IDENTITY
 from detective_async.client import polling
 from detective_async.errors import DetectiveError
 from detective_async.membership.decisions import membership_time
-from detective_async.membership.execution import is_denial, is_read
+from detective_async.membership.execution import Execution
+from detective_async.membership.failures import innermost, is_denial, is_read
 from detective_async.settings.clock import Clock
 
 #: Seconds for which a state may contradict what was done or planned, because it is not seen everywhere yet.
@@ -21,6 +22,9 @@ _FIRST_PAUSE = 1.0
 _LOOKS = 3
 #: By how much the times of a membership may differ between operations. It is not known whether AWS rounds them alike.
 ROUNDING = timedelta(seconds=1)
+
+#: An operation, and the role if it is AssumeRole.
+Refused = tuple[str, str | None]
 
 
 @define(eq=False)
@@ -59,53 +63,67 @@ class Contradiction:
 
 @define(eq=False)
 class Refusals:
-    """What AWS refuses; reads and changes apart, as a read that succeeds says nothing of what may be changed.
+    """What AWS refuses, as permissions, keys and regions that are new are not seen everywhere at once, like all else.
 
-    Permissions, keys and regions that are new are not seen everywhere at once, like all else. Every error is recorded,
-    and every success: whatever is no refusal ends a row of them. Each operation has its own row, as each may have
-    permissions of its own.
+    Every error is recorded, and every success. Each operation has its own row of refusals, as each may have permissions
+    of its own, and only another answer to that operation ends it; of AssumeRole, each role has one.
 
     Attributes:
         believed: the changes whose refusals are believed; several may share them.
     """
 
-    _clock: Clock
-    believed: set[str] = field(factory=set)
-    _of_reads: dict[str, Contradiction] = field(init=False, factory=dict)
-    _of_changes: dict[str, Contradiction] = field(init=False, factory=dict)
+    _execution: Execution
+    believed: set[Refused] = field(factory=set)
+    _rows: dict[Refused, Contradiction] = field(init=False)
+    # Each refused change is an error in the account's CloudTrail.
+    _pauses: Iterator[float] = field(init=False)
 
-    def doubts(self, error: DetectiveError, *, refuses: bool = False) -> bool:
-        """Record an error, and return whether it is a refusal that is not believed yet.
+    def __attrs_post_init__(self) -> None:
+        self._begin()
+
+    def record(self, error: DetectiveError, *, refuses: bool = False, passes: bool = False) -> float | None:
+        """Record an error, and return for how many seconds not to try again; None if trying again does not help.
+
+        It may help after transient errors, and after refusals that are not believed yet.
 
         Args:
             error: any error.
             refuses: whether it is a refusal even if it is no denial.
+            passes: whether trying again helps in any case.
         """
-        operation = getattr(error, "operation", ASSUME_ROLE.name)
-        # Whose keys they are is asked before each change.
-        is_of_read = is_read(error) and operation != GET_CALLER_IDENTITY.name
-        rows = self._of_reads if is_of_read else self._of_changes
-        if not (refuses or is_denial(error)):
-            rows.clear()
-            return False
-        lasts = rows.setdefault(operation, Contradiction(self._clock)).lasts()
-        if lasts and not is_of_read:
-            self.believed.add(operation)
-        return not lasts and operation not in self.believed
+        cause = innermost(error)
+        operation = getattr(cause, "operation", ASSUME_ROLE.name)
+        refused = operation, getattr(cause, "role_arn", None)
+        # Whose keys they are is asked before a change.
+        is_of_change = not is_read(error) or operation == GET_CALLER_IDENTITY.name
+        is_refusal = refuses or is_denial(error)
+        if not is_refusal:
+            self._rows.pop(refused, None)
+        elif self._rows.setdefault(refused, Contradiction(self._execution.clock)).lasts():
+            if is_of_change:
+                self.believed.add(refused)
+        elif refused not in self.believed:
+            passes = True
+        if not passes and not self._execution.is_transient(error):
+            return None
+        return next(self._pauses) if is_of_change and (is_refusal or passes) else 0.0
 
-    def pauses(self) -> Iterator[float]:
-        """Return seconds between attempts of a change: each refusal is an error in the account's CloudTrail."""
-        return polling.pauses(self._clock, first=_FIRST_PAUSE)
+    def answered(self, *operations: str) -> None:
+        """Record operations that AWS has answered without a refusal."""
+        for refused in [refused for refused in self._rows if refused[0] in operations]:
+            del self._rows[refused]
 
-    def clear_reads(self) -> None:
-        """Record a read that has succeeded."""
-        self._of_reads.clear()
+    def identified(self) -> None:
+        """Record that there were keys, and that STS has said whose."""
+        self.answered(ASSUME_ROLE.name, GET_CALLER_IDENTITY.name)
 
     def clear(self) -> None:
-        """Record a change that has succeeded, too."""
-        self.clear_reads()
-        self._of_changes.clear()
+        """Record a change that has succeeded."""
         self.believed.clear()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._rows, self._pauses = {}, polling.pauses(self._execution.clock, first=_FIRST_PAUSE)
 
 
 @define(eq=False)

@@ -32,7 +32,8 @@ from detective_async.membership.desired import (
     accounts_by_region,
     check_regions,
 )
-from detective_async.membership.execution import Execution, identify, named_regions, notes_on_closed
+from detective_async.membership.execution import Execution, identify, named_regions
+from detective_async.membership.failures import notes_on_closed
 from detective_async.membership.graphs import Graph
 from detective_async.membership.looks import Known
 from detective_async.membership.plan_text import (

@@ -16,7 +16,8 @@ from detective_async.membership.decisions import (
     foresee,
 )
 from detective_async.membership.desired import MAX_MEMBERS, DesiredState, RegionAccounts
-from detective_async.membership.execution import Execution, StoppedError, error_text, library_error, reason_of
+from detective_async.membership.execution import Execution
+from detective_async.membership.failures import StoppedError, error_text, library_error, reason_of
 from detective_async.membership.graphs import (
     Graph,
     administrator_of,

@@ -23,14 +23,8 @@ from detective_async.membership.decisions import (
     membership_time,
     needed,
 )
-from detective_async.membership.execution import (
-    Execution,
-    StoppedError,
-    error_text,
-    is_denial,
-    reason_of,
-    without_request_id,
-)
+from detective_async.membership.execution import Execution
+from detective_async.membership.failures import StoppedError, error_text, is_denial, reason_of, without_request_id
 from detective_async.membership.graphs import not_known, not_planned
 from detective_async.membership.looks import ROUNDING, SETTLING, Known, Refusals
 
@@ -113,6 +107,7 @@ class AccountState:
         maybe_done: the actions of which nobody knows whether they were carried out, until its state shows it.
         outcome: the problem that processing ended with, and its reason and error; None if there is none.
         failure: the last failure, until its consequences are known.
+        refusals: what AWS has denied so far.
     """
 
     region: str
@@ -141,12 +136,10 @@ class AccountState:
     # When its status was last seen to have changed, or an action was carried out; None if neither was.
     _changed_at: float | None = None
     _pauses: Iterator[float] | None = None
-    _refusals: Refusals = field(init=False)
-    _pauses_of_refusals: Iterator[float] = field(init=False)
+    refusals: Refusals = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._refusals = Refusals(self.execution.clock)
-        self._pauses_of_refusals = self._refusals.pauses()
+        self.refusals = Refusals(self.execution)
 
     @property
     def status(self) -> MemberStatus | None:
@@ -233,11 +226,9 @@ class AccountState:
 
     def fail(self, kind: ActionKind, error: DetectiveError) -> None:
         """Record an error; the state is looked at before the next decision."""
-        retry_at = None
-        if self._refusals.doubts(error):
-            retry_at = self._now + next(self._pauses_of_refusals)
-        elif self.execution.is_transient(error):
-            retry_at = self._next_attempt()
+        retry_at, shortest = None, self.refusals.record(error)
+        if shortest is not None:
+            retry_at = self._now + shortest if shortest else self._next_attempt()
         # What an earlier request without a response has done may be seen later.
         until = self._now + SETTLING if kind in self.maybe_done else 0.0
         self.failure = Failure(kind, reason_of(error), error_text(error), error, retry_at, until)
@@ -250,7 +241,7 @@ class AccountState:
 
     def refuse(self, kind: ActionKind, part: ActionKind, reason: str | None) -> None:
         """Record that AWS left the account unprocessed, in the part of the action that was sent."""
-        self._refusals.clear()
+        self.refusals.clear()
         text = without_request_id(message_text(reason, ())) or "no reason given"
         is_removal = part is ActionKind.REMOVE
         is_in_effect = (_NO_MEMBER if is_removal else _ALREADY_MEMBER).search(text) is not None
@@ -350,8 +341,7 @@ class AccountState:
 
     def _note_done(self, kind: ActionKind) -> None:
         self.failure = self._pauses = None
-        self._refusals.clear()
-        self._pauses_of_refusals = self._refusals.pauses()
+        self.refusals.clear()
         if kind is ActionKind.REINVITE and self._is_half_invited:
             # The removal was its first half.
             self.done.remove(ActionKind.REMOVE)

@@ -6,8 +6,9 @@ again, and does what the plan has shown.
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, ClassVar
 
 from detective_async.api.models.datasources import DatasourcePackage, DatasourcePackageIngestState
 from detective_async.api.models.exceptions import (
@@ -15,11 +16,19 @@ from detective_async.api.models.exceptions import (
     ResourceNotFoundException,
     ValidationException,
 )
+from detective_async.api.operations import (
+    DESCRIBE_ORGANIZATION_CONFIGURATION,
+    LIST_DATASOURCE_PACKAGES,
+    LIST_GRAPHS,
+    LIST_ORGANIZATION_ADMIN_ACCOUNTS,
+    LIST_TAGS_FOR_RESOURCE,
+    Operation,
+)
 from detective_async.client.polling import Wait
 from detective_async.errors import DetectiveError
 from detective_async.membership.actions import ActionKind, Reason
 from detective_async.membership.desired import ByOrganization
-from detective_async.membership.execution import WAITS_FOR_KEYS, StoppedError, error_text, is_read, reason_of
+from detective_async.membership.failures import WAITS_FOR_KEYS, StoppedError, error_text, is_read, reason_of
 from detective_async.membership.graphs import (
     Graph,
     administrator_of,
@@ -51,8 +60,7 @@ class Step(ABC):
         self.execution = graph.execution
         self.desired = graph.desired
         self.client = graph.client
-        self.refusals = Refusals(graph.execution.clock)
-        self._pauses = self.refusals.pauses()
+        self.refusals = Refusals(graph.execution)
 
     @abstractmethod
     async def missing(self) -> Sequence[str]:
@@ -73,6 +81,19 @@ class Step(ABC):
         """The key of what has kept its reads from ending so far."""
         return f"the look for {str(self.kind)!r}"
 
+    @asynccontextmanager
+    async def _look(self, operation: Operation[Any]) -> AsyncIterator[None]:
+        """Hold a slot for one read, and record that it has succeeded."""
+        async with self.execution.reading(self.graph.region):
+            yield
+        self.refusals.answered(operation.name)
+
+    async def _find(self) -> str | None:
+        """Find the graph of the client's account, and record that this has succeeded."""
+        found = await self.graph.find()
+        self.refusals.answered(LIST_GRAPHS.name)
+        return found
+
     def wait_for_keys(self) -> None:
         """Note that it waits for whose credentials there are."""
         self.graph.failures[self.reading] = StoppedError(Reason.NO_RESPONSE, WAITS_FOR_KEYS)
@@ -84,6 +105,7 @@ class Step(ABC):
             StoppedError: they are not those of the account that is wanted.
         """
         self.graph.failures.pop(self.reading, None)
+        self.refusals.identified()
         check_account(owner, wanted)
 
     def note_done(self) -> None:
@@ -97,26 +119,24 @@ class Step(ABC):
         """Note in the graph's report that nobody knows whether the action was carried out."""
         self.graph.maybe_done = list(dict.fromkeys([*self.graph.maybe_done, self.kind]))
 
-    def note_error(self, error: DetectiveError) -> None:
-        """Note an error that may pass.
+    def note_error(self, error: DetectiveError) -> float:
+        """Note an error that may pass, and return for how many seconds not to try again.
 
         Raises:
             DetectiveError: the error, if it does not pass.
         """
-        if not self.goes_on_after(error):
+        shortest = self.record(error)
+        if shortest is None:
             # It ends with the error, which says what has kept it from ending, too.
             for key in (self.kind, self.reading):
                 self.graph.failures.pop(key, None)
             raise error
         self.graph.failures[self.reading if is_read(error) else self.kind] = error
+        return shortest
 
-    def goes_on_after(self, error: DetectiveError) -> bool:
-        """Record an error, and return whether it is worth trying again after it."""
-        return self.refusals.doubts(error) or self.execution.is_transient(error)
-
-    def shortest_pause(self, error: DetectiveError) -> float:
-        """Return the seconds for which not to try again after an error: more each time that a change was refused."""
-        return 0.0 if self.execution.is_transient(error) or is_read(error) else next(self._pauses)
+    def record(self, error: DetectiveError) -> float | None:
+        """Record an error among the refusals, as `Refusals.record` does."""
+        return self.refusals.record(error)
 
 
 class GraphStep(Step):
@@ -142,7 +162,7 @@ class CreateGraph(Step):
         """
         if self.kind in self.graph.done:
             return ()
-        if await self.graph.find() is None:
+        if await self._find() is None:
             return ("",)
         if self.graph.is_new:
             # The plan did not see it. Planning reads the members anyway.
@@ -184,7 +204,7 @@ class EnableAdministrator(Step):
 
     async def missing(self) -> Sequence[str]:
         """Look for the administrator and its graph."""
-        async with self.execution.reading(self.graph.region):
+        async with self._look(LIST_ORGANIZATION_ADMIN_ACCOUNTS):
             found = await self._management.iter_organization_admin_accounts().collect()
         administrators = [one.account_id for one in found]
         if administrators and self._account_id not in administrators:
@@ -193,7 +213,7 @@ class EnableAdministrator(Step):
                 f"the organization's Detective administrator in {self.graph.region} is {administrators[0]}, and not "
                 f"{self._account_id}",
             )
-        graph_arn = await self.graph.find()
+        graph_arn = await self._find()
         if graph_arn is not None:
             check_account(administrator_of(graph_arn), self._account_id)
         return () if administrators and graph_arn else ("",)
@@ -209,10 +229,10 @@ class EnableAdministrator(Step):
         async with self.execution.acting(self.graph.region, self.note_unknown):
             await self._management.enable_organization_admin_account(self._account_id)
 
-    def goes_on_after(self, error: DetectiveError) -> bool:
-        """Return True also while another delegation settles, or a former graph is being deleted."""
+    def record(self, error: DetectiveError) -> float | None:
+        """Wait also while another delegation settles, or a former graph is being deleted."""
         is_busy = isinstance(error, ValidationException) and _BUSY.search(error.message) is not None
-        return super().goes_on_after(error) or is_busy
+        return self.refusals.record(error, passes=is_busy)
 
 
 class TagGraph(GraphStep):
@@ -225,7 +245,7 @@ class TagGraph(GraphStep):
         """Compare the tags."""
         if not self.desired.tags:
             return ()
-        async with self.execution.reading(self.graph.region):
+        async with self._look(LIST_TAGS_FOR_RESOURCE):
             present = (await self.client.list_tags_for_resource(self.graph.found_arn)).tags
         return [key for key, value in self.desired.tags.items() if present.get(key) != value]
 
@@ -253,7 +273,7 @@ class StartPackages(GraphStep):
         """Look which packages are started."""
         if not self.desired.datasource_packages:
             return ()
-        async with self.execution.reading(self.graph.region):
+        async with self._look(LIST_DATASOURCE_PACKAGES):
             found = await self.client.iter_datasource_packages(self.graph.found_arn).collect()
         self._started = tuple(
             package
@@ -295,7 +315,7 @@ class SetAutoEnable(GraphStep):
         organization = self.desired.organization
         if organization is None or organization.auto_enable is None:
             return ()
-        async with self.execution.reading(self.graph.region):
+        async with self._look(DESCRIBE_ORGANIZATION_CONFIGURATION):
             found = await self.client.describe_organization_configuration(self.graph.found_arn)
         return () if found.auto_enable is organization.auto_enable else (self._name,)
 
@@ -309,12 +329,10 @@ class SetAutoEnable(GraphStep):
         async with self.execution.acting(self.graph.region, self.note_unknown):
             await self.client.update_organization_configuration(self.graph.found_arn, auto_enable="on" in names)
 
-    def goes_on_after(self, error: DetectiveError) -> bool:
-        """Return True also while it is not seen everywhere that the graph is there, and the organization's."""
-        is_unseen = isinstance(error, ValidationException)
-        if is_unseen and not self.graph.is_new:
-            return self.refusals.doubts(error, refuses=True)
-        return super().goes_on_after(error) or is_unseen
+    def record(self, error: DetectiveError) -> float | None:
+        """Wait also while it is not seen everywhere that the graph is there, and the organization's."""
+        is_unseen, is_new = isinstance(error, ValidationException), self.graph.is_new
+        return self.refusals.record(error, refuses=is_unseen and not is_new, passes=is_unseen and is_new)
 
     def note_done(self) -> None:
         """Note also what was set."""
@@ -417,7 +435,6 @@ async def carry_out(step: Step, wait: Wait) -> None:
         try:
             missing = await step.missing()
             graph.unseen.clear()
-            step.refusals.clear_reads()
             failures.pop(step.reading, None)
             if _is_there(step, missing, refuted):
                 return
@@ -437,11 +454,10 @@ async def carry_out(step: Step, wait: Wait) -> None:
                 raise
             failures[step.reading] = error
         except DetectiveError as error:
-            step.note_error(error)
+            shortest = step.note_error(error)
             # Operations of the organization's configuration have no error of their own for a graph that is not found.
             if isinstance(step, GraphStep) and isinstance(error, ResourceNotFoundException | ValidationException):
                 await graph.require()
-            shortest = step.shortest_pause(error)
         if not await wait.pause(shortest=shortest):
             # The caller says what has failed.
             raise TimeoutError

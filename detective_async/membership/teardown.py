@@ -9,6 +9,8 @@ from attrs import define, evolve, field, frozen
 from detective_async.api.models.constraints import Integer
 from detective_async.api.models.exceptions import ResourceNotFoundException
 from detective_async.api.models.members import InvitationType, MemberStatus
+from detective_async.api.operations import LIST_GRAPHS, LIST_MEMBERS
+from detective_async.api.sts import ASSUME_ROLE
 from detective_async.client.client import DetectiveClient
 from detective_async.client.concurrency import unwrapped_task_group
 from detective_async.client.polling import check_timeout
@@ -26,17 +28,8 @@ from detective_async.membership.actions import (
     count,
 )
 from detective_async.membership.desired import check_regions
-from detective_async.membership.execution import (
-    Execution,
-    StoppedError,
-    error_text,
-    identify,
-    is_read,
-    library_error,
-    named_regions,
-    notes_on_closed,
-    reason_of,
-)
+from detective_async.membership.execution import Execution, identify, named_regions
+from detective_async.membership.failures import StoppedError, error_text, library_error, notes_on_closed, reason_of
 from detective_async.membership.graphs import (
     administrator_of,
     check_account,
@@ -309,7 +302,8 @@ class _Deletion:
 
     def __attrs_post_init__(self) -> None:
         clock = self.execution.clock
-        self._changed, self._unlisted, self._refusals = Contradiction(clock), Contradiction(clock), Refusals(clock)
+        self._changed, self._unlisted = Contradiction(clock), Contradiction(clock)
+        self._refusals = Refusals(self.execution)
 
     @property
     def report(self) -> RegionReport:
@@ -332,9 +326,8 @@ class _Deletion:
         """Delete the graph, again after transient errors, and record the result."""
         execution, region = self.execution, self.graph.region
         client, wait = execution.client_in(region), execution.wait.part()
-        pauses = self._refusals.pauses()
         while True:
-            shortest = 0.0
+            shortest: float | None = 0.0
             try:
                 if await self._try(client):
                     return
@@ -345,11 +338,8 @@ class _Deletion:
                 return
             except DetectiveError as error:
                 self._fail(error)
-                if self._refusals.doubts(error):
-                    shortest = 0.0 if is_read(error) else next(pauses)
-                elif not execution.is_transient(error):
-                    return
-            if not await wait.pause(shortest=shortest):
+                shortest = self._refusals.record(error)
+            if shortest is None or not await wait.pause(shortest=shortest):
                 return
 
     async def _try(self, client: DetectiveClient) -> bool:
@@ -363,8 +353,7 @@ class _Deletion:
         except ResourceNotFoundException as error:
             # It is gone, or not seen everywhere, or the keys are those of another account by now.
             self._last_error = error
-            if not is_read(error):
-                self._refusals.doubts(error)
+            self._refusals.record(error)
             return await self._look(client, error)
         self._end(f"since the plan, the graph has {' and '.join(changes)}: plan again", Reason.NOT_PLANNED)
         return self._changed.lasts()
@@ -373,7 +362,7 @@ class _Deletion:
         """Return what has changed since the plan, by the members that can be read."""
         now = await _read(self.execution, client, self.graph.graph_arn)
         self._unlisted.clear()
-        self._refusals.clear_reads()
+        self._refusals.answered(LIST_MEMBERS.name, ASSUME_ROLE.name)
         # Members disappear with the graph.
         changes = self.graph.changes_to(now, gained_only=self._may_be_gone)
         if not changes:
@@ -399,9 +388,10 @@ class _Deletion:
         """
         # Other keys do not list it either.
         owner, pinned = await self.execution.identified(client)
+        self._refusals.identified()
         check_account(owner, administrator_of(self.graph.graph_arn))
         found = await find_graph(self.execution, pinned)
-        self._refusals.clear_reads()
+        self._refusals.answered(LIST_GRAPHS.name)
         if found == self.graph.graph_arn:
             self._unlisted.clear()
             self._fail(error)

@@ -1,7 +1,9 @@
 """SharedSlots: fair shares, the limit, and cancelled waits."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 
+import pytest
 from support.virtual_time import in_virtual_time
 
 from detective_async.client.slots import SharedSlots
@@ -86,27 +88,45 @@ async def test_quick_parties_are_not_behind_slow_ones() -> None:
     assert max(place for place, name in enumerate(log) if name == "quick") < 12
 
 
-@in_virtual_time
-async def test_a_party_that_was_slow_is_served_again() -> None:
-    """One call that hangs is not made up for in full, by waiting until each of the others has used the slot as long."""
-    slots = SharedSlots(1, ["slow", "quick", "other"])
+async def _ends(slots: SharedSlots, work: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
+    """Let parties use slots, for so many seconds one after the other, and return when each use has ended."""
     now, ends = asyncio.get_running_loop().time, dict[str, list[float]]()
 
-    async def work(name: str, *seconds: float) -> None:
-        for duration in seconds:
+    async def use(name: str) -> None:
+        for duration in work[name]:
             async with slots.of(name):
                 await asyncio.sleep(duration)
             ends.setdefault(name, []).append(now() - began)
 
     began = now()
-    await asyncio.gather(work("slow", 30, 1, 1), work("quick", *[1] * 60), work("other", *[1] * 60))
+    await asyncio.gather(*map(use, work))
+    return ends
+
+
+@pytest.mark.parametrize("others", [2, 9])
+@in_virtual_time
+async def test_a_party_that_was_slow_is_served_again(others: int) -> None:
+    """One call that hangs is hardly made up for, however many others have waited meanwhile."""
+    names = [f"quick-{number}" for number in range(others)]
+    work = {"slow": [30, *[0.5] * 3, 30, *[0.5] * 3], **dict.fromkeys(names, [0.5] * 40)}
+    ends = await _ends(SharedSlots(1, work), work)
+    in_turns = 0.5 * (others + 2)
     assert ends["slow"][0] == 30
-    # The two others have used it for five seconds each.
-    assert 40 <= ends["slow"][1] <= 43
-    # In turns from then on.
-    assert ends["slow"][2] - ends["slow"][1] <= 4
+    for hung in (0, 4):
+        assert 2 < ends["slow"][hung + 1] - ends["slow"][hung] <= 5 + in_turns
+        assert ends["slow"][hung + 2] - ends["slow"][hung + 1] <= in_turns
     # Nobody has waited while the slot was free.
-    assert max(ends["quick"][-1], ends["other"][-1]) == 152
+    assert max(ends[name][-1] for name in names) == pytest.approx(63 + 20 * others)
+
+
+@in_virtual_time
+async def test_a_party_that_is_always_slow() -> None:
+    """It gets about as much time as each quick one, and not as many turns."""
+    quick = {f"quick-{number}": [0.5] * 8 for number in range(15)}
+    work = {"slow": [2.0] * 30, **quick}
+    ends = await _ends(SharedSlots(1, work), work)
+    last = max(ends[name][-1] for name in quick)
+    assert 2 <= sum(end < last for end in ends["slow"]) <= 6
 
 
 async def test_what_goes_first() -> None:

@@ -608,6 +608,36 @@ async def test_a_read_that_stays_denied_in_one_region() -> None:
 
 
 @in_virtual_time
+async def test_denials_of_two_reads_of_a_delegation() -> None:
+    """Each has its own time, also if the first one is denied again: it was not while the second one was."""
+    async with empty_in_loop_time() as (sim, client):
+        sim.organization(MANAGEMENT, [ADMINISTRATOR, ONE])
+        members = ByOrganization(management_credentials=sim.account(MANAGEMENT), administrator_id=ADMINISTRATOR)
+        plan = await plan_membership(client, WANTED[:1], regions=[REGION], members=members)
+        application = asyncio.create_task(plan.apply())
+        first, second = "ListOrganizationAdminAccounts", "ListGraphs"
+        for operation, seconds in ((first, 4), (second, 9), (first, 8)):
+            sim.inject(Fault(DENIED, operation, count=None))
+            await asyncio.sleep(seconds)
+            sim.clear_faults()
+        report = await application
+    assert report.ok, str(report)
+
+
+@in_virtual_time
+async def test_one_denied_read_after_those_of_another_region() -> None:
+    """It is not believed because of them, as a denied change would be: each region reads by itself."""
+    async with empty_in_loop_time() as (sim, client):
+        sim.organization(MANAGEMENT, [ADMINISTRATOR, ONE])
+        members = ByOrganization(management_credentials=sim.account(MANAGEMENT), administrator_id=ADMINISTRATOR)
+        plan = await plan_membership(client, WANTED[:1], regions=[REGION, ELSEWHERE], members=members)
+        for region, count in ((REGION, None), (ELSEWHERE, 1)):
+            sim.inject(Fault(DENIED, "ListOrganizationAdminAccounts", region=region, count=count))
+        report = await plan.apply()
+    assert [region.reason for region in report.regions] == [Reason.ACCESS_DENIED, None]
+
+
+@in_virtual_time
 async def test_a_delegation_that_stays_denied_in_one_region() -> None:
     """Other answers in other regions do not hide that; and a success in another one shows that it is so here only."""
     async with empty_in_loop_time() as (sim, client):

@@ -251,6 +251,43 @@ async def test_denials_of_a_role_and_of_what_it_may_do() -> None:
     assert report.ok, str(report)
 
 
+@pytest.mark.parametrize(
+    ("first", "operation"),
+    [("ListGraphs", "CreateGraph"), ("AcceptInvitation", "AcceptInvitation"), ("ListMembers", "DeleteGraph")],
+)
+@in_virtual_time
+async def test_denials_of_a_role_long_before(first: str, operation: str) -> None:
+    """That a role cannot be assumed anew is not believed because of what was so before it could be."""
+    async with empty_in_loop_time() as (sim, original):
+
+        def role_of(one: str) -> AssumeRole:
+            return AssumeRole(sim.role(one, "Detective", trusted=[ADMINISTRATOR]), source=sim.account(ADMINISTRATOR))
+
+        if operation != "CreateGraph":
+            load_world(sim, graph(member(ONE, "INVITED")))
+        client = original.with_options(credentials=role_of(ADMINISTRATOR))
+        if operation == "AcceptInvitation":
+            members = ByInvitation(credentials=role_of)
+            plan = await plan_membership(original, WANTED[:1], regions=[REGION], members=members)
+        else:
+            plan = await plan_membership(client, WANTED[:1], regions=[REGION])
+        teardown = await plan_teardown(client, regions=[REGION])
+        expired = Fault(Failure(403, "ExpiredTokenException", "expired"), first)
+        sim.inject(expired)
+        sim.inject(Fault(DENIED, "AssumeRole", count=None))
+        is_teardown = operation == "DeleteGraph"
+        application = asyncio.create_task(teardown.apply(confirm=ADMINISTRATOR) if is_teardown else plan.apply())
+        await asyncio.sleep(4)
+        sim.clear_faults()
+        sim.inject(Fault(Failure(503, "ServiceUnavailable", "later"), operation, count=None))
+        await asyncio.sleep(20)
+        sim.clear_faults()
+        sim.inject(expired)
+        sim.inject(Fault(DENIED, "AssumeRole"))
+        report = await application
+    assert report.ok, str(report)
+
+
 @in_virtual_time
 async def test_denials_and_accounts_left_unprocessed() -> None:
     """That AWS answers for an account ends a row of denials, too."""
@@ -313,6 +350,23 @@ async def test_a_chain_of_roles_that_is_denied() -> None:
         application = asyncio.create_task(plan.apply())
         await asyncio.sleep(8)
         sim.clear_faults()
+        report = await application
+    assert report.ok, str(report)
+
+
+@in_virtual_time
+async def test_two_roles_of_a_chain_that_are_denied() -> None:
+    """One after the other: each role has its own time."""
+    async with in_loop_time(member(ONE, "INVITED")) as (sim, client):
+        hub = AssumeRole(sim.role(TWO, "Hub", trusted=[ADMINISTRATOR]), source=sim.account(ADMINISTRATOR))
+        role = AssumeRole(sim.role(ONE, "Detective", trusted=[TWO]), source=hub)
+        members = ByInvitation(credentials={ONE: role})
+        plan = await plan_membership(client, WANTED[:1], regions=[REGION], members=members)
+        application = asyncio.create_task(plan.apply())
+        for by, seconds in ((ADMINISTRATOR, 12), (TWO, 9)):
+            sim.inject(Fault(DENIED, "AssumeRole", account=by, count=None))
+            await asyncio.sleep(seconds)
+            sim.clear_faults()
         report = await application
     assert report.ok, str(report)
 

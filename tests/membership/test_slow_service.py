@@ -286,3 +286,21 @@ async def test_a_slow_region_does_not_starve_the_others() -> None:
                 sim.clear_faults()
     alone, beside = took
     assert beside < alone + 2
+
+
+@in_virtual_time
+async def test_a_region_that_hung_once_is_not_the_last() -> None:
+    """With one slot for eight regions, its accounts are enabled beside those of the others, and not after them."""
+    loop = asyncio.get_running_loop()
+    async with world() as (sim, client):
+        plan = await plan_membership(client, WANTED[:10], regions=TWENTY[:8], members=accepting(sim), concurrency=1)
+        sim.inject(Fault(Latency(10), "ListMembers", region=TWENTY[0]))
+        sim.inject(Fault(Latency(0.2), "AcceptInvitation", count=None))
+        began = loop.time()
+        application = asyncio.create_task(plan.apply())
+        while "ENABLED" not in statuses(sim, TWENTY[0]).values():  # noqa: ASYNC110 - the simulator gives no sign of it
+            await asyncio.sleep(0.1)
+        first = loop.time() - began
+        assert (await application).ok
+        assert first < 18
+        assert loop.time() - began > 25

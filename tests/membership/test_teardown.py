@@ -588,12 +588,23 @@ async def test_denials_and_graphs_that_are_not_found(operation: str) -> None:
         assert sim.snapshot() == {}
 
 
+@pytest.mark.parametrize("missing", ["ListMembers", "DeleteGraph"])
+@pytest.mark.parametrize("denied", ["ListGraphs", "GetCallerIdentity"])
 @in_virtual_time
-async def test_a_look_that_stays_denied() -> None:
+async def test_a_look_that_stays_denied(missing: str, denied: str) -> None:
     """Whether a graph is gone cannot be known then; the other answers of each attempt do not hide it."""
-    async with in_loop_time() as (sim, client):
+    async with in_loop_time() as (sim, original):
+        client = original.with_options(credentials=evolve(sim.account(ADMINISTRATOR), account_id=None))
         plan = await plan_teardown(client, regions=[REGION])
-        sim.inject(Fault(Failure(404, "ResourceNotFoundException", "no graph"), "ListMembers", count=None))
-        sim.inject(Fault(DENIED, "ListGraphs", count=None))
-        report = await asyncio.wait_for(plan.apply(confirm=ADMINISTRATOR), 60)
-    assert [region.reason for region in report.regions] == [Reason.ACCESS_DENIED]
+        application = asyncio.create_task(plan.apply(confirm=ADMINISTRATOR))
+        for number in range(30):
+            sim.clear_faults()
+            if number % 2:
+                sim.inject(Fault(Failure(503, "ServiceUnavailable", "down"), "ListMembers", count=3))
+            sim.inject(Fault(Failure(404, "ResourceNotFoundException", "no graph"), missing, count=None))
+            sim.inject(Fault(DENIED, denied, count=None))
+            await asyncio.sleep(4)
+        sim.clear_faults()
+        assert application.done()
+        (region,) = (await application).regions
+    assert getattr(region.error, "operation", None) == denied
