@@ -5,7 +5,7 @@
 // ready: the rows are complete, as of `time`. failed: `problem` says why; the rows are what is left of older ones.
 
 import { MALFORMED, lines } from "./api.js";
-import { failureOf, mapOf, numberIn } from "./records.js";
+import { failureOf, mapOf, numberIn, withNumbers } from "./records.js";
 import { changed } from "./store.js";
 import { Retry, isSeen } from "./retry.js";
 
@@ -147,7 +147,7 @@ export class Dataset {
         if (value.Begin) {
           Object.assign(this, {
             surveyId: value.Begin.SurveyId,
-            progress: { Done: 0, Total: numberIn(value.Begin.Total) },
+            progress: { Done: 0, Total: withNumbers(value.Begin, ["Total"]).Total },
           });
         } else if (value.Progress) this.progress = mapOf(value.Progress, numberIn);
         else if (value.Failure !== undefined) failures.push(failureOf(value));
