@@ -2,7 +2,7 @@
 
 import { address, link } from "./address.js";
 import { Failure, MALFORMED, call, path } from "./api.js";
-import { Cell, oldWords, reasonOf, verdict } from "./coverage.js";
+import { Cell, oldSince, oldWords, reasonOf, verdict } from "./coverage.js";
 import { accounts, askAgain, coverage, members, nameOf, personal, settings } from "./data.js";
 import { allOldSince } from "./dataset.js";
 import { Failures, OtherFailures } from "./failures.js";
@@ -159,8 +159,9 @@ export function Account() {
   const asked = [...cells.values()].filter((cell) => cell.State !== "not asked");
   const on = asked.filter((cell) => cell.State === "on").length;
   const gaps = asked.filter((cell) => isGap(cell.State)).length;
+  const of = { phase, time: known?.CoverageAsOf };
   const old = asked
-    .map((cell) => cell.stale)
+    .map((cell) => oldSince(cell, of))
     .filter(Boolean)
     .sort();
   const unknown = asked.length - on - gaps;
@@ -181,7 +182,7 @@ export function Account() {
       key: "state",
       label: "Coverage",
       value: (one) => cells.get(one)?.State,
-      cell: (one) => html`<${Cell} cell=${cells.get(one)} failed=${phase === "failed"} plain=${true} />`,
+      cell: (one) => html`<${Cell} cell=${cells.get(one)} of=${of} plain=${true} />`,
     },
     {
       key: "reason",
@@ -202,8 +203,7 @@ export function Account() {
       <div class="bar">
         <h2 id="account-title">Account ${id}${nameOf(id) && `: ${nameOf(id)}`}</h2>
         <${Freshness} id="account-freshness" of=${{
-          phase,
-          time: known?.CoverageAsOf,
+          ...of,
           oldSince: allOldSince(asked.filter((cell) => cell.State !== "failed")),
           progress,
           began,
@@ -219,7 +219,7 @@ export function Account() {
       }
       <${Table} id="account-coverage" caption="Coverage by region" rows=${settings.Regions} rowKey=${(one) => one}
         columns=${columns} />
-      ${known && html`<${Offers} known=${known} cells=${cells} isAbsent=${isAbsent} />`}
+      ${known && phase !== "failed" && html`<${Offers} known=${known} cells=${cells} isAbsent=${isAbsent} />`}
     </section>
     <section aria-labelledby="memberships-title" id="memberships">
       <h2 id="memberships-title">Memberships</h2>

@@ -16,22 +16,27 @@ export const tryAgain = () => coverage.tryAgain();
 // Why a cell is as it is: what failed says more than that it did.
 export const reasonOf = (cell) => (cell?.State === "failed" ? (cell.Cause ?? cell.Reason) : cell?.Reason);
 
+// Of when a cell is, if it could not be read again. `of`: what is known of the answer, as for `Freshness`.
+export const oldSince = (cell, { phase, time }) => cell.stale ?? (phase === "failed" ? (time ?? null) : null);
+
 // The sign, the word and the reason of one cell; no cell was not asked yet.
-export function Cell({ cell, failed = false, plain = false }) {
+export function Cell({ cell, of, plain = false }) {
+  const failed = of.phase === "failed";
+  const old = cell && oldSince(cell, of);
   const [sign, word, kind] = STATES.get(cell?.State ?? (failed ? "failed" : "not asked")) ?? ["?", cell.State, "plain"];
   const reason = reasonOf(cell);
-  return html`<span class=${cell?.stale ? "cell old" : "cell"}
-    title=${cell?.stale ? `as of ${timestamp(cell.stale)} UTC` : null}>
+  return html`<span class=${old ? "cell old" : "cell"}
+    title=${old ? `as of ${timestamp(old)} UTC` : null}>
     <span class="badge" data-kind=${kind}><span aria-hidden="true">${sign} </span>${word}</span>
     ${reason && !plain && html` <small>${reason}</small>`}
   </span>`;
 }
 
-let grouped = { from: null, rows: [] };
+let grouped = { from: null, phase: null, rows: [] };
 
 // Account -> its cells, and the numbers of them that are covered, are not, and have not answered.
 function byAccount() {
-  if (grouped.from === coverage.rows) return grouped.rows;
+  if (grouped.from === coverage.rows && grouped.phase === coverage.phase) return grouped.rows;
   const accounts = new Map(settings.Accounts.map((account) => [account, new Map()]));
   for (const cell of coverage.rows) {
     if (!accounts.has(cell.AccountId)) accounts.set(cell.AccountId, new Map());
@@ -43,7 +48,7 @@ function byAccount() {
     const on = states.get("on") ?? 0;
     const gaps = [...cells.values()].filter((cell) => isGap(cell.State)).length;
     const old = [...cells.values()]
-      .map((cell) => cell.stale)
+      .map((cell) => oldSince(cell, coverage))
       .filter(Boolean)
       .sort();
     return {
@@ -57,7 +62,7 @@ function byAccount() {
       pending: settings.Regions.length - cells.size,
     };
   });
-  grouped = { from: coverage.rows, rows };
+  grouped = { from: coverage.rows, phase: coverage.phase, rows };
   return rows;
 }
 
@@ -176,7 +181,7 @@ export function Coverage() {
       label: region,
       short: true,
       value: (row) => [...STATES.keys()].indexOf(row.cells.get(region)?.State),
-      cell: (row) => html`<${Cell} cell=${row.cells.get(region)} failed=${coverage.phase === "failed"} />`,
+      cell: (row) => html`<${Cell} cell=${row.cells.get(region)} of=${coverage} />`,
     })),
   ];
   return html`

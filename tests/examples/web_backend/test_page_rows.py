@@ -18,6 +18,7 @@ from support.page_api import (
     investigation,
     member,
     ndjson,
+    problem,
     silence,
     value,
 )
@@ -195,6 +196,41 @@ async def test_an_account_is_as_the_other_views_know_it(url: str, page: Page, ap
     await expect(page.locator("#account-verdict")).to_contain_text("covered in 1 of 2 regions, and not known in 1")
     await expect(page.locator("#account-coverage .cell.old")).to_have_attribute("title", "as of 2026-11-26 10:00 UTC")
     await expect(page.locator("#account-memberships tbody tr.old")).to_contain_text("as of 2026-11-26 10:00")
+
+
+async def test_cells_are_old_after_a_refused_refresh(url: str, page: Page, api: PageApi) -> None:
+    """In the matrix and on the account's page, whose offers are gone: they rest on what may not be so any more."""
+    account = "300000000001"
+    cells = [cell(account, REGIONS[0], "on"), cell(account, REGIONS[1], "unseen")]
+    api.answers |= {"coverage": ndjson(cells), f"accounts/{account}": value(of_account(account, *cells))}
+    await page.goto(f"{url}/#coverage?find={account}")
+    await expect(page.locator("#coverage-freshness")).to_have_text("As of 2026-11-26 10:00 UTC")
+    await expect(page.locator("#coverage-table .old")).to_have_count(0)
+    api.answers["coverage"] = problem(503, "Service Unavailable")
+    await page.locator("#coverage-refresh").click()
+    await expect(page.locator("#coverage-table .cell.old")).to_have_count(2)
+    await expect(page.locator("#coverage-shown")).to_contain_text("as of 2026-11-26 10:00 UTC in 2 regions")
+    await expect(page.locator("#coverage-summary")).to_contain_text("1 account could not be checked everywhere")
+    await page.locator("#coverage-table").get_by_role("link", name=account).click()
+    await expect(page.locator("#one a.main")).to_have_count(1)
+    await expect(page.locator("#account-coverage .old")).to_have_count(0)
+    api.answers[f"accounts/{account}"] = problem(503, "Service Unavailable")
+    await page.locator("#account-refresh").click()
+    await expect(page.locator("#account-coverage .cell.old")).to_have_count(2)
+    await expect(page.locator("#account-verdict")).to_contain_text("as of 2026-11-26 11:30 UTC in 2 regions")
+    await expect(page.locator("#one a.main")).to_have_count(0)
+
+
+async def test_who_did_not_answer_is_offered_no_account(url: str, page: Page, api: PageApi) -> None:
+    """A plan for the graph of that administrator could only fail."""
+    account = "300000000001"
+    cells = [{**cell(account, one, "off", "invited"), "AdministratorId": ADMINISTRATORS[0]} for one in REGIONS]
+    silent = {one: {"Count": 1, "AccountIds": [by]} for one, by in zip(REGIONS, ADMINISTRATORS, strict=True)}
+    api.answers[f"accounts/{account}"] = value(of_account(account, *cells, Silent=silent))
+    await page.goto(f"{url}/#account/{account}")
+    await expect(page.locator("#account-unsure a")).to_have_text(
+        [f"Onboard this account in {REGIONS[1]}, to the graph of {ADMINISTRATORS[0]}"]
+    )
 
 
 async def test_an_investigation_is_named_though_it_cannot_be_read(url: str, page: Page, api: PageApi) -> None:
