@@ -69,7 +69,13 @@ export function Offers({ known, cells, isAbsent }) {
     gaps
       .map(([by, regions]) => [by, regions.filter((one) => doubts.has(one) === isDoubtful)])
       .filter(([, regions]) => regions.length);
-  const unsure = isAbsent ? [[null, settings.Regions]] : pick(true);
+  // A plan of one that did not answer itself could only fail.
+  const canAnswer = (by) => (region) => !silentIn(known, region).AccountIds.includes(by);
+  const unsure = isAbsent
+    ? [[null, settings.Regions]]
+    : pick(true)
+        .map(([by, regions]) => [by, regions.filter(canAnswer(by))])
+        .filter(([, regions]) => regions.length);
   return html`${pick(false).map(
     ([by, regions]) => html`<p class="buttons" key=${by}>${onboardLink(id, regions, by, "main")}</p>`,
   )}

@@ -223,6 +223,18 @@ async def test_an_account_is_as_the_other_views_know_it(url: str, page: Page, ap
     await expect(page.locator("#account-memberships tbody tr.old")).to_contain_text("as of 2026-11-26 10:00")
 
 
+async def test_who_did_not_answer_is_offered_no_account(url: str, page: Page, api: PageApi) -> None:
+    """A plan for the graph of that administrator could only fail."""
+    account = "300000000001"
+    cells = [{**cell(account, one, "off", "invited"), "AdministratorId": ADMINISTRATORS[0]} for one in REGIONS]
+    silent = {one: {"Count": 1, "AccountIds": [by]} for one, by in zip(REGIONS, ADMINISTRATORS, strict=True)}
+    api.answers[f"accounts/{account}"] = value(of_account(account, *cells, Silent=silent))
+    await page.goto(f"{url}/#account/{account}")
+    await expect(page.locator("#account-unsure a")).to_have_text(
+        [f"Onboard this account in {REGIONS[1]}, to the graph of {ADMINISTRATORS[0]}"]
+    )
+
+
 async def test_an_investigation_is_named_though_it_cannot_be_read(url: str, page: Page, api: PageApi) -> None:
     """What the list has of it is said, with its time; the code of the error is said once."""
     words = {"title": "ExpiredToken", "code": "ExpiredToken", "detail": "Renew them.", "request_id": "r-1"}
