@@ -10,14 +10,16 @@ from attrs import Factory, define, field
 #: Seconds of use by which a party can be behind or ahead: what was used during a long rest is not made up for in full.
 #: One call that hangs is made up for by as many seconds of all others together.
 _MOST_AHEAD = 5.0
+#: What is left of a long use in what is known of a party's uses, after each further one.
+_REMEMBERED = 0.9
 
 
 @define(eq=False)
 class _Party:
     in_use: int = 0
-    # The seconds for which it has used slots, so far as they count, and those of its last use.
+    # The seconds for which it has used slots, so far as they count, and how long a use of it was lately.
     used: float = 0.0
-    last: float = 0.0
+    lately: float = 0.0
     waiting: deque[asyncio.Future[None]] = Factory(deque)
 
 
@@ -63,9 +65,11 @@ class SharedSlots:
             self._grant()
 
     def _count(self, party: _Party, seconds: float) -> None:
-        """Count what a party has used: one long use among short ones for little, and for all if they stay long."""
-        party.last = min(seconds, max(_MOST_AHEAD / len(self._parties), 2 * party.last))
-        party.used += party.last
+        """Count what a party has used: one long use among short ones for little, and for all if they come again."""
+        counted = min(seconds, max(_MOST_AHEAD / len(self._parties), 2 * party.lately))
+        # Its quick looks come between its slow changes.
+        party.lately = max(counted, _REMEMBERED * party.lately)
+        party.used += counted
 
     def leave(self, name: str) -> None:
         """Note that a party has ended: nothing is kept free for it any more."""

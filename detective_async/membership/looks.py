@@ -31,11 +31,14 @@ Refused = tuple[str, str | None]
 class Contradiction:
     """Something that looks show against the plan or what was done: by mistake, until they do so for long enough.
 
-    Time alone does not count, as in an outage nothing is seen.
+    Time alone does not count, as in an outage nothing is seen: between two looks it counts up to the half of what is
+    needed.
     """
 
     _clock: Clock
+    # When a look has first shown it, put off by what does not count since.
     _since: float | None = field(init=False, default=None)
+    _latest: float = field(init=False, default=0.0)
     _looks: int = field(init=False, default=0)
 
     @property
@@ -51,8 +54,12 @@ class Contradiction:
 
     def lasts(self) -> bool:
         """Record that a look has shown it, and return whether it is to be believed."""
+        now = self._clock.monotonic()
         if self._since is None:
-            self._since, self._looks = self._clock.monotonic(), 0
+            self._since, self._looks = now, 0
+        else:
+            self._since += max(0.0, now - self._latest - SETTLING / 2)
+        self._latest = now
         self._looks += 1
         return self.is_believed
 

@@ -129,6 +129,19 @@ async def test_a_party_that_is_always_slow() -> None:
     assert 2 <= sum(end < last for end in ends["slow"]) <= 6
 
 
+@pytest.mark.parametrize("looks", [1, 2])
+@in_virtual_time
+async def test_a_slow_party_with_quick_looks_between(looks: int) -> None:
+    """It is as slow as one without them."""
+    quick = {f"quick-{number}": [0.5] * 20 for number in range(5)}
+    lasts = []
+    for slow in ([10.0], [10.0, *[0.1] * looks]):
+        work = {"slow": slow * 20, **quick}
+        ends = await _ends(SharedSlots(1, work), work)
+        lasts.append(max(ends[name][-1] for name in quick))
+    assert lasts[1] <= lasts[0] + 15
+
+
 async def test_what_goes_first() -> None:
     """Of one party; it does not go before another party."""
     slots, release, log = SharedSlots(1, ["a", "b"]), asyncio.Event(), list[str]()

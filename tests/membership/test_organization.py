@@ -587,6 +587,31 @@ async def test_denials_of_a_delegation_with_other_answers_between(operation: str
     assert report.ok, str(report)
 
 
+@pytest.mark.parametrize(
+    ("operation", "outage"),
+    [
+        ("EnableOrganizationAdminAccount", "ListGraphs"),
+        ("EnableOrganizationAdminAccount", "ListOrganizationAdminAccounts"),
+        ("ListGraphs", "ListOrganizationAdminAccounts"),
+    ],
+)
+@in_virtual_time
+async def test_denials_of_a_delegation_with_an_outage_between(operation: str, outage: str) -> None:
+    """One denial is not believed because of a few long before, since when what comes before it had an outage."""
+    async with empty_in_loop_time() as (sim, client):
+        sim.organization(MANAGEMENT, [ADMINISTRATOR, ONE])
+        members = ByOrganization(management_credentials=sim.account(MANAGEMENT), administrator_id=ADMINISTRATOR)
+        plan = await plan_membership(client, WANTED[:1], regions=[REGION], members=members)
+        application = asyncio.create_task(plan.apply())
+        denied, busy = Fault(DENIED, operation, count=None), Fault(Failure(503, "Busy"), outage, count=None)
+        for fault, seconds in ((denied, 4), (busy, 30), (evolve(denied, count=1), 30)):
+            sim.inject(fault)
+            await asyncio.sleep(seconds)
+            sim.clear_faults()
+        report = await application
+    assert report.ok, str(report)
+
+
 @in_virtual_time
 async def test_a_read_that_stays_denied_in_one_region() -> None:
     """That the others can read says nothing of it, although they share what is known of denied changes."""
