@@ -11,7 +11,7 @@ from attrs import Factory, define, field
 #: One call that hangs is made up for by as many seconds of all others together.
 _MOST_AHEAD = 5.0
 #: What is left of a long use in what is known of a party's uses, after each further one.
-_REMEMBERED = 0.9
+_REMEMBERED = 0.98
 
 
 @define(eq=False)
